@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Lanes of the outbox: what may overtake what. Order holds inside a lane.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace fieldpost {
+
+enum class Lane : std::uint8_t {
+  alert,  ///< a person is waiting: durable and sent at once
+  event,  ///< changes of state, gap reports
+  live,   ///< readings for dashboards
+  bulk,   ///< readings for later analysis; the first to be dropped
+};
+
+inline constexpr std::array kLanes{Lane::alert, Lane::event, Lane::live, Lane::bulk};
+
+std::string_view to_string(Lane lane) noexcept;
+
+}  // namespace fieldpost

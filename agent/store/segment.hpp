@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// The unit of the store: everything one lane took in one flush, as one row, one message and one
+// acknowledgement. Columns (times, integers, floats) are packed and compressed; the header in front
+// bears what a consumer needs to tell a duplicate, and a CRC-32C over all of it. The bytes are
+// described in agent/store/README.md.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "agent/aggregate/reading.hpp"
+#include "agent/store/lane.hpp"
+#include "hal/event.hpp"
+#include "hal/sample.hpp"
+#include "platform/clock.hpp"
+#include "platform/result.hpp"
+
+namespace fieldpost {
+
+/// Random name of one life of the outbox; a lost or restored database starts a new one.
+using Epoch = std::uint64_t;
+
+/// 16 lower-case hexadecimal digits.
+std::string to_text(Epoch epoch);
+
+/// Readings that will not arrive: what, when, how many (promise P2).
+struct Gap {
+  enum class Cause : std::uint8_t { quota, age, damage, memory, oversize };
+  Cause cause{};
+  Lane lane{};
+  std::uint64_t readings = 0;
+  /// Sequence numbers that will never be sent, where whole segments went; 0, 0 if none had one yet.
+  std::uint64_t first_seq = 0;
+  std::uint64_t last_seq = 0;
+  /// 0 and 0 where the damage took the times too.
+  BootTime first;
+  BootTime last;
+};
+
+std::string_view to_string(Gap::Cause cause) noexcept;
+
+struct SegmentHeader {
+  Epoch epoch = 0;
+  std::uint64_t seq = 0;  ///< counts from 1 within an epoch, over all lanes, without holes
+  Lane lane{};
+  BootId boot;
+  BootTime first;  ///< time of the earliest reading
+  BootTime last;   ///< time of the latest
+  std::uint32_t samples = 0;
+  std::uint32_t summaries = 0;
+  std::uint32_t events = 0;
+  std::uint32_t gaps = 0;
+
+  std::uint32_t readings() const noexcept { return samples + summaries + events; }
+};
+
+/// A segment's content with its own, self-contained series: SeriesId counts into `series` here,
+/// not into the process's table.
+struct SegmentContent {
+  std::vector<Series> series;
+  std::vector<Sample> samples;  ///< ordered by series, then time
+  std::vector<Summary> summaries;
+  std::vector<Event> events;
+  std::vector<Gap> gaps;
+};
+
+/// Errors: OutOfRange when a bound of the format is passed
+Result<std::vector<std::byte>> encode_segment(const SegmentHeader& header,
+                                              const SegmentContent& content);
+
+/// Checks the CRC first, then every length before it is believed.
+/// Errors: Malformed
+Result<SegmentHeader> decode_segment_header(std::span<const std::byte> bytes);
+Result<SegmentContent> decode_segment_content(std::span<const std::byte> bytes);
+
+}  // namespace fieldpost

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// The store as the event loop sees it: readings go in, segments come out and are acknowledged. The
+// database work runs on a worker; nothing here blocks. What cannot be kept is dropped by rule,
+// counted and reported as a gap.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/aggregate/reading.hpp"
+#include "agent/store/lane.hpp"
+#include "agent/store/segment.hpp"
+#include "hal/event.hpp"
+#include "platform/event_loop.hpp"
+#include "platform/log.hpp"
+
+namespace fieldpost {
+
+struct StoreOptions {
+  std::string directory = "/var/lib/fieldpost";  ///< outbox.db and state.db
+  std::int64_t quota_bytes = 256LL << 20;        ///< of outbox.db, WAL included
+  seconds age_max{std::chrono::days{30}};        ///< older segments are dropped (bulk, then live first)
+  milliseconds flush_interval{10'000};           ///< promise P1; alerts go at once
+  std::size_t memory_bytes_max = 4U << 20U;      ///< readings waiting for a disk that does not answer
+  std::size_t message_bytes_max = 120'000;       ///< a segment is closed before its JSON exceeds this
+};
+
+/// What `status`, /metrics and the self series show.
+struct StoreStatus {
+  bool disk_ok = false;
+  std::string disk_error;  ///< empty when disk_ok
+  Epoch epoch = 0;
+  std::uint64_t newest_seq = 0;        ///< durable
+  std::uint64_t newest_acknowledged_seq = 0;
+  std::int64_t file_bytes = 0;
+  std::array<std::uint64_t, kLanes.size()> waiting_segments{};
+  std::array<std::uint64_t, kLanes.size()> waiting_readings{};
+  std::array<std::uint64_t, kLanes.size()> dropped_readings{};  ///< since start
+  std::uint64_t durable_readings = 0;       ///< since start
+  std::uint64_t acknowledged_readings = 0;  ///< since start
+  std::uint64_t commits = 0;
+  std::uint64_t body_bytes = 0;  ///< segment bytes committed since start
+};
+
+/// A segment handed out for sending.
+struct OutgoingSegment {
+  std::int64_t row = 0;
+  SegmentHeader header;
+  std::vector<std::byte> bytes;  ///< whole, CRC checked
+};
+
+class Store {
+ public:
+  /// Opens (or makes, or sets aside and makes anew) both databases on the worker; readings may be
+  /// added at once and wait in memory. Never fails: a disk that cannot be used is worked around,
+  /// shown in status() and tried again with back-off (promise P4).
+  /// `loop`, `log` and `table` are lent and outlive the store.
+  Store(EventLoop& loop, Log& log, const SeriesTable& table, StoreOptions options);
+  ~Store();
+
+  void add(Lane lane, const Sample& sample);
+  void add(Lane lane, const Summary& summary);
+  /// Warn, critical and resolved go to the alert lane and are committed at once; info to the event lane.
+  void add(const Event& event);
+
+  /// Commits what waits in memory, now. `done` runs when it is durable or has failed.
+  void flush(std::function<void(Result<void>)> done = {});
+
+  /// Up to `count` segments of `lane` with seq > `after`, oldest first, at most `bytes_max` in all
+  /// (but at least one). Segments whose CRC is wrong are turned into gaps and not handed out.
+  void fetch(Lane lane, std::uint64_t after, std::size_t count, std::size_t bytes_max,
+             std::function<void(std::vector<OutgoingSegment>)> done);
+
+  /// Deletes segments that the broker has acknowledged; batched.
+  void acknowledge(const OutgoingSegment& segment);
+  /// Drops a segment that can never be sent, as a gap.
+  void give_up(const OutgoingSegment& segment, Gap::Cause cause);
+
+  /// Runs whenever new segments became durable, so that sync need not poll.
+  void on_durable(std::function<void(Lane)> listener);
+
+  /// UTC of a boot-time stamp of any boot the store knows, with its error bound; see boot_table.hpp.
+  struct UtcStamp {
+    UtcTime time;
+    nanoseconds error_bound{};
+    bool trusted = false;
+  };
+  std::optional<UtcStamp> utc_of(const BootId& boot, BootTime time) const;
+
+  StoreStatus status() const;
+
+  /// Flushes, commits acknowledgements and closes. Blocks: up to the disk; for an orderly stop.
+  void close();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fieldpost

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// SQLite, one connection, used from one thread at a time (the library is built single-threaded).
+// Only what the store needs: statements with typed binds and columns, transactions, and error kinds
+// that tell damage (Malformed) from a full disk (Full), a read-only one (Denied) and the rest (Io).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "platform/result.hpp"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace fieldpost {
+
+class SqliteStatement {
+ public:
+  SqliteStatement() = default;
+  SqliteStatement(SqliteStatement&& other) noexcept;
+  SqliteStatement& operator=(SqliteStatement&& other) noexcept;
+  ~SqliteStatement();
+
+  /// Parameters count from 1, as in SQL. Text and blobs must live until step() has returned.
+  void bind(int parameter, std::int64_t value);
+  void bind(int parameter, double value);
+  void bind(int parameter, std::string_view text);
+  void bind(int parameter, std::span<const std::byte> blob);
+  void bind_null(int parameter);
+
+  /// True: a row is ready; false: done (and reset, ready to be run again).
+  Result<bool> step();
+  /// Runs to the end, for statements without rows.
+  Result<void> run();
+  void reset();
+
+  /// Columns count from 0. Views are valid until the next step() or reset().
+  std::int64_t integer(int column) const;
+  double real(int column) const;
+  std::string_view text(int column) const;
+  std::span<const std::byte> blob(int column) const;
+  bool is_null(int column) const;
+
+ private:
+  friend class Sqlite;
+  explicit SqliteStatement(sqlite3_stmt* statement) : statement_{statement} {}
+  sqlite3_stmt* statement_ = nullptr;
+};
+
+class Sqlite {
+ public:
+  struct Options {
+    bool read_only = false;
+    bool create = true;
+    bool exclusive = true;          ///< locking_mode=EXCLUSIVE: no -shm file, nobody else writes
+    std::int64_t pages_max = 0;     ///< max_page_count; 0 = SQLite's own limit
+    std::int64_t wal_bytes_max = 1 << 20;  ///< journal_size_limit
+    int page_bytes = 4096;
+    std::string vfs;                ///< a VFS registered by a test; empty = the platform's
+  };
+
+  /// Opens in WAL mode with synchronous=FULL.
+  /// Errors: NotPresent, Malformed (not a database, or damaged), Denied, Full, Io
+  static Result<Sqlite> open(const std::string& path, const Options& options);
+
+  Sqlite(Sqlite&& other) noexcept;
+  Sqlite& operator=(Sqlite&& other) noexcept;
+  ~Sqlite();
+
+  Result<SqliteStatement> prepare(std::string_view sql);
+  /// Runs one or more statements that return no rows.
+  Result<void> execute(const char* sql);
+  /// PASSIVE: as much as can be done without waiting.
+  Result<void> checkpoint();
+  std::int64_t changes() const;
+  std::int64_t last_row_id() const;
+
+ private:
+  explicit Sqlite(sqlite3* connection) : connection_{connection} {}
+  sqlite3* connection_ = nullptr;
+};
+
+/// BEGIN IMMEDIATE now, ROLLBACK when destroyed unless commit() succeeded.
+class SqliteTransaction {
+ public:
+  static Result<SqliteTransaction> begin(Sqlite& database);
+  SqliteTransaction(SqliteTransaction&& other) noexcept;
+  SqliteTransaction& operator=(SqliteTransaction&&) = delete;
+  ~SqliteTransaction();
+  Result<void> commit();
+
+ private:
+  explicit SqliteTransaction(Sqlite& database) : database_{&database} {}
+  Sqlite* database_ = nullptr;
+};
+
+}  // namespace fieldpost
