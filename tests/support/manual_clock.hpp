@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// A clock that stands still until a test moves it.
+#pragma once
+
+#include <utility>
+
+#include "platform/clock.hpp"
+
+namespace fieldpost {
+
+class ManualClock final : public Clock {
+ public:
+  BootTime now() const override { return now_; }
+  UtcReading utc() const override { return utc_; }
+  const BootId& boot_id() const override { return boot_id_; }
+
+  /// Moves boot time and UTC forward together, as an undisturbed machine does.
+  void advance(nanoseconds by) {
+    now_ += by;
+    utc_.time += by;
+  }
+
+  /// Moves both so that boot time is `now`.
+  void set_now(BootTime now) { advance(now - now_); }
+
+  /// A step of the wall clock, or the loss of synchronisation; boot time stays.
+  void set_utc(const UtcReading& utc) { utc_ = utc; }
+
+  /// Another boot of the same machine.
+  void set_boot_id(BootId boot_id) { boot_id_ = std::move(boot_id); }
+
+ private:
+  BootTime now_{seconds{1000}};
+  // 2026-01-01T00:00:00Z, synchronised to a millisecond.
+  UtcReading utc_{UtcTime{seconds{1'767'225'600}}, true, milliseconds{1}};
+  BootId boot_id_ = "00000000-0000-4000-8000-000000000001";
+};
+
+}  // namespace fieldpost
