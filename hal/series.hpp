@@ -4,7 +4,9 @@
 // series carry node_exporter's exact names, so that existing dashboards work.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -56,20 +58,33 @@ constexpr std::uint32_t index(SeriesId id) noexcept { return static_cast<std::ui
 
 /// All series of this run. Drivers add theirs when they open or when a device appears; ids stay valid
 /// for the life of the process, and a series added twice keeps its id.
+///
+/// Any thread may call any member: a driver on the worker meets a new device while the loop looks up
+/// an old one. Looking up takes no lock, because the storage never moves.
 class SeriesTable {
  public:
   static constexpr std::size_t kSeriesMax = 20'000;
 
-  /// Errors: Full at kSeriesMax (the caller counts what it could not add)
+  SeriesTable();
+  SeriesTable(const SeriesTable&) = delete;
+  SeriesTable& operator=(const SeriesTable&) = delete;
+
+  /// Errors: Full at kSeriesMax; counted in refused()
   Result<SeriesId> add(Series series);
 
-  const Series& operator[](SeriesId id) const { return series_[index(id)]; }
-  std::size_t size() const noexcept { return series_.size(); }
-  std::span<const Series> all() const noexcept { return series_; }
+  const Series& operator[](SeriesId id) const { return series_.data()[index(id)]; }
+  std::size_t size() const noexcept { return size_.load(std::memory_order_acquire); }
+  std::span<const Series> all() const noexcept { return {series_.data(), size()}; }
+
+  /// How many additions were answered with Full.
+  std::uint64_t refused() const noexcept { return refused_.load(std::memory_order_relaxed); }
 
  private:
-  std::vector<Series> series_;
+  std::mutex adding_;
+  std::vector<Series> series_;  ///< reserved once for kSeriesMax; untouched pages cost nothing
   std::unordered_map<std::string, SeriesId> by_text_;
+  std::atomic<std::size_t> size_ = 0;
+  std::atomic<std::uint64_t> refused_ = 0;
 };
 
 }  // namespace fieldpost
