@@ -26,9 +26,12 @@ struct Summary {
   Value last;
   double sum = 0;
   double stddev = 0;  ///< of the population; 0 for one sample
-  std::vector<Quantile> quantiles;  ///< as asked for, exact order statistics of the window
+  /// As asked for: order statistics (nearest rank), exact up to OrderStatistics::kExactMax samples,
+  /// within one percent past it.
+  std::vector<Quantile> quantiles;
   /// Counters only: what was added in the window, correct over wraps and resets. The step from the
-  /// last sample of the window before belongs to this window.
+  /// last sample of the window before belongs to this window. Nothing if there was no step to see:
+  /// the very first sample of a counter tells no increase.
   std::optional<double> increase;
   std::uint32_t resets = 0;          ///< counters only: how often it started anew
   Quality quality = Quality::good;   ///< the worst of its samples

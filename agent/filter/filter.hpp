@@ -24,9 +24,9 @@ struct FilterCounts {
   std::uint64_t deadband = 0;      ///< withheld: change within the band
   std::uint64_t interval = 0;      ///< withheld: too soon after the last
   std::uint64_t replaced = 0;      ///< a counter's sample that only served its rate
-  std::uint64_t suspect = 0;       ///< passed, but marked: outside the valid range
+  std::uint64_t suspect = 0;       ///< passed, but marked so, here or by the source
   std::uint64_t derived = 0;       ///< rates made here, counted in received too
-  std::uint64_t series_full = 0;   ///< rates not made because the series table is full
+  std::uint64_t series_full = 0;   ///< counters whose rate found no place in the series table
 };
 
 class Filter final : public SampleSink {
@@ -71,7 +71,7 @@ class Filter final : public SampleSink {
     std::int64_t scale = 1;
     std::int64_t offset = 0;
     bool plain = false;  ///< nothing to do but to check that it is finite
-    friend bool operator==(const Policy&, const Policy&);
+    bool is_same_as(const Policy& other) const;
   };
 
   Row& row_of(SeriesId id);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hal/event.hpp"
@@ -52,8 +53,5 @@ std::string_view to_string(RuleOptions::Statistic statistic) noexcept;
 
 /// Errors: OutOfRange, naming the member and what is allowed
 Result<void> check(const RuleOptions& options);
-
-/// True if `pattern` (`*` any run, `?` any one byte, all else itself) matches the whole `text`.
-bool matches_glob(std::string_view pattern, std::string_view text) noexcept;
 
 }  // namespace fieldpost

@@ -81,6 +81,7 @@ class Rules final : public ReadingSink {
   Span states_of(SeriesId id, BootTime time);
   void match(SeriesId id, BootTime time);
   void note_data(State& state, BootTime time);
+  void compare_rate(State& state, const Summary& summary);
   void compare(State& state, double value, BootTime time);
   Candidate candidate(const RuleOptions& rule, const State& state, double value) const;
   void change(State& state, Candidate to, double value, BootTime time);

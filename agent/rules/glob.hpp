@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// Globs, as rules use them to choose series.
+#pragma once
+
+#include <string_view>
+
+namespace fieldpost {
+
+/// True if `pattern` (`*` any run, `?` any one byte, all else itself) matches the whole `text`.
+bool matches_glob(std::string_view pattern, std::string_view text) noexcept;
+
+}  // namespace fieldpost
