@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration as a plain value: the option structs of every stage, filled and checked. It is
+// made whole or not at all; a wrong file gives every problem with its line (promise P9).
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/configuration/problem.hpp"
+#include "agent/configuration/series_policy.hpp"
+#include "agent/link/link.hpp"
+#include "agent/rules/rule_options.hpp"
+#include "agent/store/store.hpp"
+#include "hal/source.hpp"
+#include "platform/log.hpp"
+
+namespace fieldpost {
+
+inline constexpr std::string_view kDefaultConfigurationPath = "/etc/fieldpost/fieldpost.toml";
+
+/// One source to open: a driver with its options under a name of its own.
+struct SourceOptions {
+  std::string instance;            ///< NAME of [source.NAME]
+  const Driver* driver = nullptr;  ///< a row of the driver table
+  OptionValues options;
+  nanoseconds interval{};
+  bool asked_for = false;  ///< has a section: worth a warning when the machine lacks it
+};
+
+struct Configuration {
+  std::string device_name;
+  std::string state_directory;
+  bool has_broker = false;
+  LinkOptions link;
+  std::string topic_prefix;
+  std::vector<SourceOptions> sources;
+  StoreOptions store;
+  SeriesPolicies series;
+  std::vector<RuleOptions> rules;
+  LogLevel log_level = LogLevel::info;
+  std::string control_socket;
+};
+
+struct ConfigurationResult {
+  Configuration configuration;    ///< meaningless when there are errors
+  std::vector<Problem> problems;  ///< ordered by line; warnings, too
+  std::size_t errors = 0;
+  bool ok() const noexcept { return errors == 0; }
+};
+
+/// What the text depends on beside itself.
+struct ConfigurationContext {
+  std::string file_name;   ///< for messages, as the user wrote it
+  std::string directory;   ///< relative paths in the file start here
+  std::string host_name;   ///< default of [device] name
+  std::span<const Driver> drivers;
+  /// False: named files are neither looked at nor read (fuzzing).
+  bool files_are_checked = true;
+};
+
+/// Reads the text of a configuration.
+ConfigurationResult read_configuration(std::string_view text, const ConfigurationContext& context);
+
+/// Reads a configuration file; a file that cannot be read is a problem like any other.
+/// Blocks: like any read of a file; call before the loop runs
+ConfigurationResult load_configuration(const std::string& path, std::span<const Driver> drivers);
+
+/// Every section and key with type, default and help, as text for people; the drivers' options too.
+std::string explain_configuration(std::span<const Driver> drivers);
+
+}  // namespace fieldpost

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tables of everything that may stand in the configuration file: key, type, default, help, limits.
+// A row here and its use in configuration.cpp are all that a new key needs.
+#include "agent/configuration/declaration.hpp"
+
+namespace fieldpost {
+namespace {
+
+using Type = KeyDeclaration::Type;
+
+constexpr double kDay = 86'400;
+constexpr double kMiB = 1 << 20;
+
+constexpr KeyDeclaration kDeviceKeys[] = {
+    {.key = "name", .type = Type::text, .default_text = "",
+     .help = "name of this device in topics and messages; default: the host name"},
+    {.key = "state_directory", .type = Type::absolute_path, .default_text = "/var/lib/fieldpost",
+     .help = "where identity and outbox live; must survive a reboot"},
+};
+
+constexpr KeyDeclaration kBrokerKeys[] = {
+    {.key = "url", .type = Type::text, .default_text = "",
+     .help = "url = \"mqtts://broker.example:8883\", or wss://; mqtt:// and ws:// need plaintext_allowed",
+     .required = true},
+    {.key = "ca_file", .type = Type::file, .default_text = "",
+     .help = "PEM bundle of authorities that may sign the broker's certificate; default: the system's"},
+    {.key = "certificate_file", .type = Type::file, .default_text = "",
+     .help = "PEM client certificate, leaf first, then intermediates"},
+    {.key = "key_file", .type = Type::secret_file, .default_text = "",
+     .help = "PEM private key of certificate_file; mode 600"},
+    {.key = "key_password_file", .type = Type::secret_file, .default_text = "",
+     .help = "first line: password of an encrypted key_file; mode 600"},
+    {.key = "crl_file", .type = Type::file, .default_text = "",
+     .help = "certificate revocation list, PEM or DER"},
+    {.key = "server_name", .type = Type::text, .default_text = "",
+     .help = "name to ask for and to check in the broker's certificate; default: the URL's host"},
+    {.key = "alpn", .type = Type::texts, .default_text = "[]",
+     .help = "TLS application protocols, such as [\"x-amzn-mqtt-ca\"] for AWS IoT on port 443"},
+    {.key = "mqtt_version", .type = Type::choice, .default_text = "5", .help = "protocol version",
+     .choices = "5|3.1.1"},
+    {.key = "tls_min", .type = Type::choice, .default_text = "1.2",
+     .help = "oldest TLS version to accept", .choices = "1.2|1.3"},
+    {.key = "tls_max", .type = Type::choice, .default_text = "1.3",
+     .help = "newest TLS version to offer", .choices = "1.2|1.3"},
+    {.key = "proxy", .type = Type::text, .default_text = "",
+     .help = "HTTP proxy to go through: \"http://[user:password@]proxy.example:3128\""},
+    {.key = "username", .type = Type::text, .default_text = "",
+     .help = "for brokers that want one beside the certificate"},
+    {.key = "password_file", .type = Type::secret_file, .default_text = "",
+     .help = "first line: password of username; mode 600"},
+    {.key = "keep_alive", .type = Type::duration, .default_text = "60s",
+     .help = "longest silence before a ping; a dead connection is noticed within 1.5 of it",
+     .min = 5, .max = 65'535},
+    {.key = "plaintext_allowed", .type = Type::boolean, .default_text = "false",
+     .help = "true permits mqtt:// and ws://: anybody on the way can read and forge"},
+    {.key = "topic_prefix", .type = Type::text, .default_text = "fieldpost",
+     .help = "first part of every topic"},
+    {.key = "acknowledge_timeout", .type = Type::duration, .default_text = "20s",
+     .help = "a publish unacknowledged for so long closes the connection and is sent again",
+     .min = 1, .max = 600},
+    {.key = "connect_timeout", .type = Type::duration, .default_text = "30s",
+     .help = "look-up, dial, TLS and MQTT together", .min = 1, .max = 600},
+};
+
+constexpr KeyDeclaration kSamplingKeys[] = {
+    {.key = "interval", .type = Type::duration, .default_text = "10s",
+     .help = "how often sources are read, unless their own section says otherwise",
+     .min = 0.01, .max = kDay},
+    {.key = "default_sources", .type = Type::boolean, .default_text = "true",
+     .help = "false: only sources that have a section of their own are read"},
+};
+
+constexpr KeyDeclaration kSourceKeys[] = {
+    {.key = "driver", .type = Type::text, .default_text = "",
+     .help = "driver to use; default: NAME (`fieldpost sources` lists them)"},
+    {.key = "enabled", .type = Type::boolean, .default_text = "true",
+     .help = "false switches a source off that runs by default"},
+    {.key = "interval", .type = Type::duration, .default_text = "",
+     .help = "how often it is read; default: [sampling] interval", .min = 0.01, .max = kDay},
+};
+
+constexpr KeyDeclaration kOutboxKeys[] = {
+    {.key = "quota", .type = Type::size, .default_text = "256MiB",
+     .help = "largest size of the outbox; beyond it the oldest bulk readings go, counted",
+     .min = kMiB, .max = 1024 * 1024 * kMiB},
+    {.key = "age", .type = Type::duration, .default_text = "30d",
+     .help = "readings older than this are dropped, counted", .min = 60, .max = 3650 * kDay},
+    {.key = "flush_interval", .type = Type::duration, .default_text = "10s",
+     .help = "a reading is safe from a power cut after this long; shorter wears flash faster",
+     .min = 0.1, .max = 3600},
+    {.key = "directory", .type = Type::absolute_path, .default_text = "",
+     .help = "where the outbox is kept; default: [device] state_directory"},
+};
+
+constexpr KeyDeclaration kDeadbandKeys[] = {
+    {.key = "absolute", .type = Type::real, .default_text = "",
+     .help = "smallest change that is passed on, in the series' unit", .min = 0},
+    {.key = "relative", .type = Type::real, .default_text = "",
+     .help = "smallest change that is passed on, as a part of the last value: 0.01 is 1 %",
+     .min = 0, .max = 1},
+    {.key = "heartbeat", .type = Type::duration, .default_text = "60s",
+     .help = "pass a sample on after this long even without a change; 0s: never",
+     .min = 0, .max = 30 * kDay},
+};
+
+}  // namespace
+
+constexpr SectionDeclaration kDeadbandSection{
+    "deadband", "inline table: deadband = { absolute = 0.5, heartbeat = \"5m\" }", kDeadbandKeys};
+
+namespace {
+
+constexpr KeyDeclaration kSeriesKeys[] = {
+    {.key = "match", .type = Type::text, .default_text = "*",
+     .help = "series this entry is about: a name with * and ?, such as \"node_network_*_total\"",
+     .required = true},
+    {.key = "labels", .type = Type::text_table, .default_text = "",
+     .help = "label values with * and ?: { device = \"eth*\" }; all must match"},
+    {.key = "drop", .type = Type::boolean, .default_text = "false",
+     .help = "true: these series are read but go no further"},
+    {.key = "scale", .type = Type::real, .default_text = "1",
+     .help = "value = raw * scale + offset"},
+    {.key = "offset", .type = Type::real, .default_text = "0", .help = "see scale"},
+    {.key = "valid_range", .type = Type::range, .default_text = "",
+     .help = "[lowest, highest] value to believe, after scale and offset; default: the driver's"},
+    {.key = "out_of_range", .type = Type::choice, .default_text = "suspect",
+     .help = "what to do with a value outside valid_range: mark it, or drop it (counted)",
+     .choices = "suspect|drop"},
+    {.key = "spike", .type = Type::boolean, .default_text = "false",
+     .help = "true: the median of three samples goes on, so a single outlier never passes"},
+    {.key = "deadband", .type = Type::section, .default_text = "",
+     .help = "pass on changes only: { absolute = 0.5, heartbeat = \"5m\" }", .inner = &kDeadbandSection},
+    {.key = "interval_min", .type = Type::duration, .default_text = "0s",
+     .help = "pass on at most one sample in so long", .min = 0, .max = kDay},
+    {.key = "rate", .type = Type::choice, .default_text = "none",
+     .help = "a counter's increase a second as NAME_per_second: beside it, or in its place",
+     .choices = "none|extra|replace"},
+    {.key = "window", .type = Type::duration, .default_text = "",
+     .help = "summarise: count, min, max, mean, last, deviation over so long; default: every sample",
+     .min = 1, .max = kDay},
+    {.key = "quantiles", .type = Type::reals, .default_text = "",
+     .help = "with window: [0.5, 0.95, 0.99]", .min = 0, .max = 1},
+    {.key = "lane", .type = Type::choice, .default_text = "live",
+     .help = "bulk is sent after live and dropped before it", .choices = "live|bulk"},
+};
+
+constexpr KeyDeclaration kRuleKeys[] = {
+    {.key = "name", .type = Type::text, .default_text = "",
+     .help = "name = \"cpu_hot\": the event's name", .required = true},
+    {.key = "series", .type = Type::text, .default_text = "",
+     .help = "series = \"node_hwmon_temp_celsius\": a name with * and ?", .required = true},
+    {.key = "labels", .type = Type::text_table, .default_text = "",
+     .help = "label values with * and ?; all must match"},
+    {.key = "of", .type = Type::choice, .default_text = "last",
+     .help = "what to compare; mean, max, min and p95 are those of the series' window",
+     .choices = "last|mean|max|min|p95|rate"},
+    {.key = "warn_above", .type = Type::real, .default_text = "", .help = "raise a warning above this"},
+    {.key = "critical_above", .type = Type::real, .default_text = "",
+     .help = "raise a critical event above this"},
+    {.key = "warn_below", .type = Type::real, .default_text = "", .help = "raise a warning below this"},
+    {.key = "critical_below", .type = Type::real, .default_text = "",
+     .help = "raise a critical event below this"},
+    {.key = "hysteresis", .type = Type::real, .default_text = "0",
+     .help = "come back by so much before it counts as resolved", .min = 0},
+    {.key = "for", .type = Type::duration, .default_text = "0s",
+     .help = "only when it has lasted so long", .min = 0, .max = 30 * kDay},
+    {.key = "no_data_for", .type = Type::duration, .default_text = "",
+     .help = "raise NAME_no_data when the series has been silent so long",
+     .min = 1, .max = 30 * kDay},
+    {.key = "no_data_severity", .type = Type::choice, .default_text = "warn",
+     .help = "how bad silence is", .choices = "warn|critical"},
+};
+
+constexpr KeyDeclaration kLogKeys[] = {
+    {.key = "level", .type = Type::choice, .default_text = "info", .help = "how much to log",
+     .choices = "error|warn|info|debug"},
+};
+
+constexpr KeyDeclaration kControlKeys[] = {
+    {.key = "socket", .type = Type::absolute_path, .default_text = "/run/fieldpost/control.sock",
+     .help = "Unix socket that `fieldpost status` talks to"},
+};
+
+}  // namespace
+
+constexpr SectionDeclaration kDeviceSection{"[device]", "this device", kDeviceKeys};
+constexpr SectionDeclaration kBrokerSection{
+    "[broker]", "where readings go; without it they stay in the outbox", kBrokerKeys};
+constexpr SectionDeclaration kSamplingSection{"[sampling]", "how often to read", kSamplingKeys};
+constexpr SectionDeclaration kSourceSection{
+    "[source.NAME]", "one source; the driver's own options go here, too", kSourceKeys};
+constexpr SectionDeclaration kOutboxSection{
+    "[outbox]", "what waits on disk for the broker", kOutboxKeys};
+constexpr SectionDeclaration kSeriesSection{
+    "[[series]]", "how matching series are filtered and summarised; entries apply in order, later keys win",
+    kSeriesKeys};
+constexpr SectionDeclaration kRuleSection{
+    "[[rule]]", "when to raise an alert event", kRuleKeys};
+constexpr SectionDeclaration kLogSection{"[log]", "standard error, or the journal", kLogKeys};
+constexpr SectionDeclaration kControlSection{"[control]", "the local control socket", kControlKeys};
+
+namespace {
+
+constexpr const SectionDeclaration* kSections[] = {
+    &kDeviceSection, &kBrokerSection,   &kSamplingSection, &kSourceSection, &kOutboxSection,
+    &kSeriesSection, &kDeadbandSection, &kRuleSection,     &kLogSection,    &kControlSection,
+};
+
+}  // namespace
+
+std::span<const SectionDeclaration* const> section_table() { return kSections; }
+
+std::string_view wanted_text(KeyDeclaration::Type type) noexcept {
+  switch (type) {
+    case Type::boolean: return "true or false";
+    case Type::integer: return "a whole number";
+    case Type::real: return "a number";
+    case Type::text: return "text in quotes";
+    case Type::choice: return "one of a few words";
+    case Type::texts: return "a list of texts, such as [\"one\", \"two\"]";
+    case Type::reals: return "a list of numbers, such as [0.5, 0.95]";
+    case Type::range: return "two numbers, the lower first, such as [-40, 125]";
+    case Type::duration: return "a duration such as \"10s\", \"500ms\", \"5m\" or \"30d\"";
+    case Type::size: return "a size such as \"256MiB\" or \"64KiB\"";
+    case Type::file: return "a file name in quotes";
+    case Type::secret_file: return "a file name in quotes";
+    case Type::absolute_path: return "an absolute path in quotes";
+    case Type::text_table: return "a table of texts, such as { device = \"eth*\" }";
+    case Type::section: return "a table in braces";
+  }
+  return "?";
+}
+
+std::string_view type_text(KeyDeclaration::Type type) noexcept {
+  switch (type) {
+    case Type::boolean: return "true/false";
+    case Type::integer: return "whole number";
+    case Type::real: return "number";
+    case Type::text: return "text";
+    case Type::choice: return "choice";
+    case Type::texts: return "list of texts";
+    case Type::reals: return "list of numbers";
+    case Type::range: return "two numbers";
+    case Type::duration: return "duration";
+    case Type::size: return "size";
+    case Type::file: return "file";
+    case Type::secret_file: return "file, mode 600";
+    case Type::absolute_path: return "absolute path";
+    case Type::text_table: return "table of texts";
+    case Type::section: return "table";
+  }
+  return "?";
+}
+
+}  // namespace fieldpost
