@@ -60,7 +60,7 @@ Series rate_series(const Series& counter) {
 bool Filter::Policy::is_same_as(const Policy& other) const {
   const FilterOptions& a = options;
   const FilterOptions& b = other.options;
-  return a.scale == b.scale && a.offset == b.offset && same_range(a.valid_range, b.valid_range) &&
+  return a.drop == b.drop && a.scale == b.scale && a.offset == b.offset && same_range(a.valid_range, b.valid_range) &&
          a.out_of_range == b.out_of_range && a.median_of_three == b.median_of_three &&
          a.deadband == b.deadband && a.interval_min == b.interval_min && a.rate == b.rate &&
          same_range(own_range, other.own_range) && wraps_at == other.wraps_at &&
@@ -96,6 +96,7 @@ void Filter::resolve(SeriesId id) {
   } else {
     policy.options.rate = FilterOptions::Rate::none;
   }
+  if (policy.options.drop) policy.options.rate = FilterOptions::Rate::none;
   FilterOptions& options = policy.options;
   policy.calibrates = !is_counter && (options.scale != 1 || options.offset != 0);
   policy.exact = is_whole(options.scale) && is_whole(options.offset);
@@ -103,7 +104,7 @@ void Filter::resolve(SeriesId id) {
     policy.scale = static_cast<std::int64_t>(options.scale);
     policy.offset = static_cast<std::int64_t>(options.offset);
   }
-  policy.plain = !policy.calibrates && !options.valid_range && !policy.own_range &&
+  policy.plain = !options.drop && !policy.calibrates && !options.valid_range && !policy.own_range &&
                  !options.median_of_three && !options.deadband &&
                  options.interval_min <= nanoseconds{0} &&
                  options.rate == FilterOptions::Rate::none;
@@ -181,13 +182,49 @@ void Filter::pass(const Sample& sample) {
   next_.accept(sample);
 }
 
+bool Filter::believe(const Policy& policy, Sample& sample) {
+  const FilterOptions& options = policy.options;
+  if (options.drop) {
+    ++counts_.unwanted;
+    return false;
+  }
+  const Value raw = sample.value;
+  sample.value = calibrate(policy, raw);
+  if (!is_finite(sample.value)) {
+    ++counts_.not_finite;
+    return false;
+  }
+  const bool outside = options.valid_range ? is_outside(options.valid_range, sample.value)
+                                           : is_outside(policy.own_range, raw);
+  if (!outside) return true;
+  if (options.out_of_range == FilterOptions::OutOfRange::drop) {
+    ++counts_.out_of_range;
+    return false;
+  }
+  sample.quality = std::max(sample.quality, Quality::suspect);
+  return true;
+}
+
+void Filter::remove_spike(Row& row, Sample& sample) {
+  // A suspect value neither enters the median nor is hidden by it.
+  if (sample.quality != Quality::good) return;
+  const Value newest = sample.value;
+  if (row.recent_count == 2) {
+    sample.value = median(row.recent[0], row.recent[1], newest);
+  } else {
+    ++row.recent_count;
+  }
+  row.recent[0] = row.recent[1];
+  row.recent[1] = newest;
+}
+
 void Filter::accept(const Sample& sample) {
   ++counts_.received;
   if (!is_finite(sample.value)) {
     ++counts_.not_finite;
     return;
   }
-  const std::uint32_t place = index(sample.series);
+  const std::uint32_t row_place = index(sample.series);
   const std::uint32_t policy_place = row_of(sample.series).policy;
   if (policies_[policy_place].plain) {
     pass(sample);
@@ -195,44 +232,21 @@ void Filter::accept(const Sample& sample) {
   }
 
   Sample out = sample;
-  {
-    const Policy& policy = policies_[policy_place];
-    out.value = calibrate(policy, sample.value);
-    if (!is_finite(out.value)) {
-      ++counts_.not_finite;
+  if (!believe(policies_[policy_place], out)) return;
+  const FilterOptions::Rate rate = policies_[policy_place].options.rate;
+  if (rate != FilterOptions::Rate::none) {
+    // A counter is not calibrated, so `out` still bears its own number. The derived series may be
+    // met for the first time, which moves rows_ and policies_: no reference is held across this.
+    derive_rate(policies_[policy_place], row_place, out);
+    if (rate == FilterOptions::Rate::replace) {
+      ++counts_.replaced;
       return;
-    }
-    const bool outside = policy.options.valid_range
-                             ? is_outside(policy.options.valid_range, out.value)
-                             : is_outside(policy.own_range, sample.value);
-    if (outside) {
-      if (policy.options.out_of_range == FilterOptions::OutOfRange::drop) {
-        ++counts_.out_of_range;
-        return;
-      }
-      out.quality = std::max(out.quality, Quality::suspect);
-    }
-    if (policy.options.rate != FilterOptions::Rate::none) {
-      const bool replaces = policy.options.rate == FilterOptions::Rate::replace;
-      // May resolve the derived series' policy, which moves rows_ and policies_.
-      derive_rate(policy, place, {sample.series, sample.value, sample.time, out.quality});
-      if (replaces) {
-        ++counts_.replaced;
-        return;
-      }
     }
   }
 
   const Policy& policy = policies_[policy_place];
-  Row& row = rows_[place];
-  // A suspect value neither enters the median nor is hidden by it.
-  if (policy.options.median_of_three && out.quality == Quality::good) {
-    const Value newest = out.value;
-    if (row.recent_count == 2) out.value = median(row.recent[0], row.recent[1], newest);
-    row.recent[0] = row.recent[1];
-    row.recent[1] = newest;
-    if (row.recent_count < 2) ++row.recent_count;
-  }
+  Row& row = rows_[row_place];
+  if (policy.options.median_of_three) remove_spike(row, out);
   if (!is_worth_passing(policy, row, out)) return;
   row.has_passed = true;
   row.passed = out.value;

@@ -14,11 +14,12 @@
 
 namespace fieldpost {
 
-/// Since start. received = passed + not_finite + out_of_range + deadband + interval + replaced,
-/// where received includes the derived samples.
+/// Since start. received = passed + unwanted + not_finite + out_of_range + deadband + interval +
+/// replaced, where received includes the derived samples.
 struct FilterCounts {
   std::uint64_t received = 0;
   std::uint64_t passed = 0;
+  std::uint64_t unwanted = 0;      ///< dropped: the policy says so (FilterOptions::drop)
   std::uint64_t not_finite = 0;    ///< dropped: NaN or infinite, as read or after calibration
   std::uint64_t out_of_range = 0;  ///< dropped: outside the valid range
   std::uint64_t deadband = 0;      ///< withheld: change within the band
@@ -78,6 +79,8 @@ class Filter final : public SampleSink {
   void resolve(SeriesId id);
   Value calibrate(const Policy& policy, const Value& value) const;
   void derive_rate(const Policy& policy, std::uint32_t row, const Sample& sample);
+  bool believe(const Policy& policy, Sample& sample);
+  static void remove_spike(Row& row, Sample& sample);
   bool is_worth_passing(const Policy& policy, const Row& row, const Sample& sample);
   void pass(const Sample& sample);
 

@@ -34,6 +34,9 @@ struct FilterOptions {
     replace,  ///< the rate in place of the counter
   };
 
+  /// Nothing of the series goes on, and no rate is made of it.
+  bool drop = false;
+
   /// Calibration: value * scale + offset. Integers stay exact where scale and offset are whole
   /// numbers and the result fits. A counter's own numbers are never touched (their wraps and
   /// resets would no longer be recognisable): its rate is scaled instead, and offset is ignored.
