@@ -4,12 +4,42 @@
 #include <algorithm>
 #include <array>
 
+#include "hal/host/cpu.hpp"
+#include "hal/host/cpu_frequency.hpp"
+#include "hal/host/disk.hpp"
+#include "hal/host/filesystem.hpp"
+#include "hal/host/identity.hpp"
+#include "hal/host/kernel_limits.hpp"
+#include "hal/host/load.hpp"
+#include "hal/host/memory.hpp"
+#include "hal/host/pressure.hpp"
+#include "hal/host/time.hpp"
+#include "hal/host/vmstat.hpp"
+#include "hal/simulated/simulated.hpp"
 #include "hal/source.hpp"
 
 namespace fieldpost {
 namespace {
 
-constexpr std::array<Driver, 0> kDrivers{};
+constexpr auto kOnLoop = Driver::Reads::on_loop;
+constexpr auto kOnWorker = Driver::Reads::on_worker;
+constexpr bool kOn = true;    // without being named in the configuration
+constexpr bool kOff = false;
+
+constexpr std::array kDrivers{
+    Driver{"cpu", "host", "CPU seconds by mode, interrupts, context switches, forks, boot time", kOnLoop, kOn, {}, open_cpu},
+    Driver{"cpu_frequency", "host", "clock of each CPU and its limits", kOnWorker, kOn, {}, open_cpu_frequency},
+    Driver{"memory", "host", "every line of /proc/meminfo", kOnLoop, kOn, {}, open_memory},
+    Driver{"vmstat", "host", "paging, swapping, page faults, tasks killed for want of memory", kOnLoop, kOn, {}, open_vmstat},
+    Driver{"load", "host", "load averages", kOnLoop, kOn, {}, open_load},
+    Driver{"pressure", "host", "time lost waiting for CPU, memory, I/O and interrupts", kOnLoop, kOn, {}, open_pressure},
+    Driver{"disk", "host", "operations, bytes and time of each block device", kOnLoop, kOn, {}, open_disk},
+    Driver{"filesystem", "host", "space and inodes of each mounted file system", kOnWorker, kOn, kFilesystemOptions, open_filesystem},
+    Driver{"kernel_limits", "host", "open files and entropy", kOnLoop, kOn, {}, open_kernel_limits},
+    Driver{"time", "host", "wall clock and uptime", kOnLoop, kOn, {}, open_time},
+    Driver{"identity", "host", "kernel and operating system, as labels", kOnLoop, kOn, {}, open_identity},
+    Driver{"simulated", "simulated", "made-up series with known values, for tests and first runs", kOnLoop, kOff, kSimulatedOptions, open_simulated},
+};
 
 }  // namespace
 
