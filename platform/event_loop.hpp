@@ -11,6 +11,8 @@
 
 namespace fieldpost {
 
+class Log;
+
 /// Keeps a timer or a watch alive; destroying it cancels, and the callback will not run any more.
 /// Must be destroyed on the loop's thread (or after the loop has stopped).
 class [[nodiscard]] Subscription {
@@ -42,6 +44,9 @@ class EventLoop {
  public:
   using Task = std::function<void()>;
 
+  /// A task that takes longer holds up every other: it is logged, and belongs on a Worker.
+  static constexpr milliseconds kSlowTask{50};
+
   virtual ~EventLoop() = default;
 
   virtual const Clock& clock() const = 0;
@@ -57,19 +62,21 @@ class EventLoop {
   virtual Subscription every(BootTime first, nanoseconds period, Task task) = 0;
 
   /// Runs `task` whenever `descriptor` is readable (or has an error or hang-up to be read).
-  /// Level-triggered; `descriptor` stays the caller's and must outlive the subscription.
+  /// Level-triggered; `descriptor` stays the caller's, must outlive the subscription and be of a kind
+  /// that poll(2) can wait for (no regular file). Several watches of one descriptor are fine.
   virtual Subscription when_readable(int descriptor, Task task) = 0;
   virtual Subscription when_writable(int descriptor, Task task) = 0;
 
   /// Runs `task` on the loop when the process receives `signal_number` (SIGTERM, SIGHUP, SIGCHLD ...).
   virtual Subscription on_signal(int signal_number, Task task) = 0;
 
-  /// Runs until stop(). Handlers that take over 50 ms are logged.
+  /// Runs until stop(), which a task calls. May be run again; a stop() before run() is forgotten.
   virtual void run() = 0;
   virtual void stop() = 0;
 };
 
-/// The real loop. `clock` is lent and outlives it.
-std::unique_ptr<EventLoop> make_event_loop(const Clock& clock);
+/// The real loop. `clock` (a SystemClock: the kernel wakes us by CLOCK_BOOTTIME) and `log`, which gets
+/// the tasks that took over kSlowTask, are lent and outlive it.
+std::unique_ptr<EventLoop> make_event_loop(const Clock& clock, Log* log = nullptr);
 
 }  // namespace fieldpost

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,8 +16,9 @@
 
 namespace fieldpost {
 
-/// A /proc or /sys file kept open and re-read with pread(2): one system call a read, no allocation
-/// once its buffer has grown.
+/// A /proc or /sys file kept open and re-read with pread(2): one system call a read for files up to
+/// 2 KiB (two up to 4 KiB, and so on), no allocation once its buffer has grown. Not for files with
+/// single lines of more than 2 KiB among shorter ones (mountinfo): see file_tree.cpp.
 class KeptFile {
  public:
   KeptFile() = default;
@@ -39,6 +41,8 @@ class FileTree {
  public:
   /// A file read whole may have at most this many bytes.
   static constexpr std::size_t kFileBytesMax = 4U << 20U;
+  /// A directory listed may have at most this many entries.
+  static constexpr std::size_t kEntriesMax = 65'536;
 
   explicit FileTree(std::string root = "/");
 
@@ -47,7 +51,8 @@ class FileTree {
   /// look at the captured stand-in (hal/README.md) when it is not.
   bool is_machine() const noexcept { return root_ == "/"; }
 
-  /// The path with the root in front.
+  /// The path with the root in front and every link in it followed inside the tree. What does not
+  /// exist is left as it is; a loop of links fails when the path is used.
   std::string resolve(std::string_view path) const;
 
   /// The whole file. Errors: NotPresent, Denied, Io, OutOfRange
@@ -62,15 +67,19 @@ class FileTree {
   /// Opens for repeated reading. Errors: NotPresent, Denied, Io
   Result<KeptFile> keep(std::string_view path) const;
 
-  /// Names in a directory, sorted, without "." and "..". Errors: NotPresent, Denied, Io
+  /// Names in a directory, sorted, without "." and "..".
+  /// Errors: NotPresent, Denied, Io, OutOfRange
   Result<std::vector<std::string>> list(std::string_view path) const;
 
   bool exists(std::string_view path) const;
 
   /// Where a symbolic link points (last component only matters to most callers).
+  /// Errors: NotPresent, Io (it is no link)
   Result<std::string> read_link(std::string_view path) const;
 
  private:
+  std::string locate(std::string_view path, bool follow_last) const;
+
   std::string root_;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading JSON from outside (cJSON, depth- and size-limited) and writing our own. Writing goes
-// straight to text: a message of five thousand numbers needs no tree.
+// Reading JSON from outside (checked against RFC 8259, bounded in size, depth and values; equal keys
+// in one object are refused) and writing our own. Writing goes straight to text: a message of five
+// thousand numbers needs no tree.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +20,10 @@ class Json {
  public:
   static constexpr std::size_t kTextBytesMax = 1U << 20U;
   static constexpr int kDepthMax = 32;
+  /// Scalars, arrays and objects together. A value of the tree costs about 100 bytes of memory.
+  static constexpr std::size_t kValuesMax = 20'000;
 
-  /// Errors: Malformed (with the byte offset), OutOfRange (size or depth)
+  /// Errors: Malformed (with the byte offset), OutOfRange (a bound is passed)
   static Result<Json> parse(std::string_view text);
 
   bool is_object() const;
@@ -28,7 +31,7 @@ class Json {
   bool is_null() const;
   std::optional<std::string> string() const;
   std::optional<double> number() const;
-  /// Whole numbers that a double holds exactly (|n| <= 2^53); larger ones travel as strings.
+  /// Whole numbers that a double holds exactly (|n| < 2^53); larger ones travel as strings.
   std::optional<std::int64_t> integer() const;
   std::optional<bool> boolean() const;
 
@@ -49,7 +52,8 @@ class Json {
   const void* node_ = nullptr;
 };
 
-/// Writes one JSON value as text, in order. Misuse (a key outside an object) is a Bug and asserts.
+/// Writes one JSON value as text, in order. Bytes that are not UTF-8 become U+FFFD. Misuse (a key
+/// outside an object) is a Bug and asserts.
 class JsonWriter {
  public:
   JsonWriter& begin_object();
@@ -80,6 +84,7 @@ class JsonWriter {
  private:
   void separate();
   std::string text_;
+  std::string open_;  ///< the brackets that are open, outermost first
   bool first_ = true;
   bool after_key_ = false;
 };

@@ -46,7 +46,8 @@ class Error {
   std::string sentence_;
 };
 
-/// An error of kind Io (or NotPresent, Denied, Full where errno says so), with errno's text:
+/// An error of kind Io (or NotPresent, Denied, Full, Unavailable, Timeout where errno says so), with
+/// errno's text:
 /// `errno_error("open /proc/stat", errno)`.
 Error errno_error(std::string_view what, int error_number);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SQLite, one connection, used from one thread at a time (the library is built single-threaded).
+// SQLite. The library is built without locks (SQLITE_THREADSAFE=0): all connections of the process
+// together are used by one thread at a time, and that is the store's worker.
 // Only what the store needs: statements with typed binds and columns, transactions, and error kinds
 // that tell damage (Malformed) from a full disk (Full), a read-only one (Denied) and the rest (Io).
 #pragma once
@@ -25,14 +26,15 @@ class SqliteStatement {
   SqliteStatement& operator=(SqliteStatement&& other) noexcept;
   ~SqliteStatement();
 
-  /// Parameters count from 1, as in SQL. Text and blobs must live until step() has returned.
+  /// Parameters count from 1, as in SQL. Text and blobs must live until step() has returned false
+  /// or failed. A bind that fails (no such parameter) is reported by the next step().
   void bind(int parameter, std::int64_t value);
   void bind(int parameter, double value);
   void bind(int parameter, std::string_view text);
   void bind(int parameter, std::span<const std::byte> blob);
   void bind_null(int parameter);
 
-  /// True: a row is ready; false: done (and reset, ready to be run again).
+  /// True: a row is ready; false: done (and reset, ready to be run again). An error resets, too.
   Result<bool> step();
   /// Runs to the end, for statements without rows.
   Result<void> run();
@@ -48,23 +50,29 @@ class SqliteStatement {
  private:
   friend class Sqlite;
   explicit SqliteStatement(sqlite3_stmt* statement) : statement_{statement} {}
+  void remember(int code);
   sqlite3_stmt* statement_ = nullptr;
+  int bind_code_ = 0;  ///< of the first bind that failed since the last step()
 };
 
 class Sqlite {
  public:
   struct Options {
+    /// For looking at a database that no agent has open, exclusively or not.
     bool read_only = false;
     bool create = true;
     bool exclusive = true;          ///< locking_mode=EXCLUSIVE: no -shm file, nobody else writes
     std::int64_t pages_max = 0;     ///< max_page_count; 0 = SQLite's own limit
     std::int64_t wal_bytes_max = 1 << 20;  ///< journal_size_limit
     int page_bytes = 4096;
+    std::int64_t cache_bytes = 256 << 10;  ///< SQLite's own default is 2 MiB a connection
     std::string vfs;                ///< a VFS registered by a test; empty = the platform's
   };
 
-  /// Opens in WAL mode with synchronous=FULL.
-  /// Errors: NotPresent, Malformed (not a database, or damaged), Denied, Full, Io
+  /// Opens in WAL mode with synchronous=FULL, and reads the schema, so that a file which is no
+  /// database is found out here.
+  /// Errors: NotPresent, Malformed (not a database, or damaged), Denied, Full, Io,
+  ///         Unavailable (another process has it)
   static Result<Sqlite> open(const std::string& path, const Options& options);
 
   Sqlite(Sqlite&& other) noexcept;
@@ -76,15 +84,21 @@ class Sqlite {
   Result<void> execute(const char* sql);
   /// PASSIVE: as much as can be done without waiting.
   Result<void> checkpoint();
+  /// Reads all pages and checks the b-trees, not the content of cells. Blocks: as long as reading the
+  /// file takes. Errors: Malformed (with the first thing found), Io
+  Result<void> quick_check();
   std::int64_t changes() const;
   std::int64_t last_row_id() const;
+  bool in_transaction() const;
 
  private:
   explicit Sqlite(sqlite3* connection) : connection_{connection} {}
+  Result<void> configure(const Options& options);
   sqlite3* connection_ = nullptr;
 };
 
-/// BEGIN IMMEDIATE now, ROLLBACK when destroyed unless commit() succeeded.
+/// BEGIN IMMEDIATE now, ROLLBACK when destroyed unless commit() succeeded. The database must neither
+/// move nor go meanwhile.
 class SqliteTransaction {
  public:
   static Result<SqliteTransaction> begin(Sqlite& database);
