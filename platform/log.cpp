@@ -149,6 +149,11 @@ void Log::write(LogLevel level, std::string_view phrase, Fields fields) {
   }
 
   const std::lock_guard lock{folding_->mutex};
+  if (level == LogLevel::debug) {
+    // Whoever asks for debug wants every line: the end-to-end tests reckon with "segment durable".
+    emit(level, body);
+    return;
+  }
   const BootTime now = clock_.now();
   auto& windows = folding_->windows;
   for (auto window = windows.begin(); window != windows.end();) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A fixed phrase, then key=value fields, one line, where an event is handled.
 // error = a person must act; warn = we coped; info = a change of state, seldom; debug = the rest.
-// Repeats are folded: same phrase, same first field. Put what the line is about first
+// Repeats are folded, but at debug: same phrase, same first field. Put what the line is about first
 // ("source failed" source=cpu error=...), and what changes from line to line after it.
 // No secrets, no payloads.
 #pragma once
