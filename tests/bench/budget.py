@@ -1,0 +1,258 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`./dev bench`: measures the agent in the real thing (mosquitto on loopback, mutual TLS, a consumer) and
+prints each figure beside its budget (design, section 14) and beside what others need. A budget that is
+missed is printed as MISSED; the exit code stays 0 unless --strict is given, because a figure is no fault.
+
+The figures "elsewhere" without "here, now" were measured on 20 Nov 2026 on a like machine (2 vCPU EPYC,
+Debian 12, shared cores): they tell the order of magnitude, and may be off by 30 %.
+"""
+
+import argparse
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.bench.peers import Collectd, NodeExporter  # noqa: E402
+from tests.bench.steady import SteadyState  # noqa: E402
+from tests.bench.table import Table  # noqa: E402
+from tests.tools import history as judge  # noqa: E402
+from tests.tools import message as wire  # noqa: E402
+from tests.tools.agent import REPOSITORY, Agent, find_binary, run_binary  # noqa: E402
+from tests.tools.broker import Broker  # noqa: E402
+from tests.tools.certificates import CertificateAuthority  # noqa: E402
+from tests.tools.child import Child, wait_until  # noqa: E402
+from tests.tools.consumer import Consumer  # noqa: E402
+from tests.tools.scratch import Scratch  # noqa: E402
+
+SERIES = 500
+WARM_UP_SECONDS = 15
+FLUSH_SECONDS = 10.0  # the default, which the budget is about
+MIB = 1 << 20
+
+
+def main():
+    arguments = parse_arguments()
+    try:
+        binary = Path(arguments.binary) if arguments.binary else find_binary()
+    except FileNotFoundError as error:
+        sys.exit(f"bench: {error}")
+    describe(binary)
+    table = Table()
+    with Scratch("bench") as scratch:
+        measure(binary, scratch, arguments, table)
+    measure_size(binary, table)
+    print("\n" + table.text() + "\n", flush=True)
+    run_parts(arguments)
+    if table.missed:
+        print(f"{len(table.missed)} of the budgets MISSED: "
+              + "; ".join(line.what for line in table.missed))
+    return 1 if arguments.strict and table.missed else 0
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--seconds", type=int, default=120, help="length of the measurement (120)")
+    parser.add_argument("--binary", help="agent to measure; default: FIELDPOST_BINARY, else the built one")
+    parser.add_argument("--no-peers", action="store_true", help="leave collectd and node_exporter out")
+    parser.add_argument("--parts", action="store_true", help="run the micro benches of the parts, too")
+    parser.add_argument("--strict", action="store_true", help="exit 1 when a budget is missed")
+    return parser.parse_args()
+
+
+def describe(binary):
+    model = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text())
+    print(f"machine  {os.cpu_count()} x {model.group(1) if model else platform.machine()}, "
+          f"Linux {platform.release()}, load {os.getloadavg()[0]:.1f}")
+    version = run_binary(binary, "version").stdout.strip().splitlines()
+    print(f"agent    {version[0] if version else '?'}, {binary}")
+    if b"__asan_init" in binary.read_bytes():
+        print("         built with sanitizers: these figures say nothing about the shipped agent; "
+              "build the release preset")
+    print(flush=True)
+
+
+def say(text):
+    print(f"  {text}", flush=True)
+
+
+def measure(binary, scratch, arguments, table):
+    authority = CertificateAuthority(scratch.folder("ca"))
+    certificate = authority.client("bench")
+    children = []
+    with Broker(scratch.folder("broker"), authority) as broker, \
+            Consumer(broker, authority.client("consumer"), topics=("fieldpost/#",)) as consumer:
+        try:
+            real = Agent(binary, scratch.folder("real"), name="bench-real", broker=broker,
+                         certificate=certificate, flush_interval=FLUSH_SECONDS, default_sources=True,
+                         sections={"sampling": {"interval": "1s"}, "log": {"level": "info"}})
+            children.append(real.start())
+            wait_until(lambda: consumer.count > 0, 40, "the first message of the agent")
+            series = wire.parse(consumer.arrivals[0].topic, consumer.arrivals[0].payload).samples
+            series = {sample.series for sample in series}
+            say(f"agent on this machine's counters: {len(series)} series at 1 s, flush {FLUSH_SECONDS:g} s, mutual TLS")
+
+            padded = Agent(binary, scratch.folder("padded"), name="bench-500", broker=broker,
+                           certificate=authority.client("bench-500"), flush_interval=FLUSH_SECONDS,
+                           default_sources=True, sections={
+                               "sampling": {"interval": "1s"}, "log": {"level": "info"},
+                               **filler(SERIES - len(series))}) if len(series) < SERIES else None
+            if padded:
+                children.append(padded.start())
+                say(f"a second agent, filled up with simulated sines to {SERIES} series, for memory")
+
+            peers = [] if arguments.no_peers else start_peers(scratch, authority, broker, table)
+            children += peers
+            say(f"warming up, {WARM_UP_SECONDS} s")
+            time.sleep(WARM_UP_SECONDS)
+            floor = start_floor(real, series, scratch, arguments.seconds)
+            children.append(floor)
+            states = [SteadyState(agent) for agent in (real, padded) if agent]
+            for state in [*states, *peers]:
+                state.begin()
+            say(f"measuring, {arguments.seconds} s")
+            # In step with the flush, so that both ends of the window lie at the same point of it.
+            time.sleep(max(FLUSH_SECONDS, arguments.seconds // FLUSH_SECONDS * FLUSH_SECONDS))
+            figures = [state.end() for state in states]
+            bench_lines(table, figures[0], figures[-1], len(series), bare_figures(floor, scratch),
+                        padded is not None)
+            for peer in peers:
+                values, cpu, pss = peer.end()
+                table.add(f"here, now: {peer.name}", 1e6 * cpu / max(values, 1), "ms/1k",
+                          note=f"{values} values, PSS {pss / 1024:.1f} MiB")
+            for agent in (real, padded):
+                if agent:
+                    check_nothing_lost(agent, consumer)
+        finally:
+            for child in children:
+                stop = getattr(child, "abandon", child.stop)
+                stop()
+
+
+def filler(count):
+    return {"source.filler": {"driver": "simulated", "shape": "sine", "series": count}} if count > 0 else {}
+
+
+def start_peers(scratch, authority, broker, table):
+    peers = []
+    makers = [(Collectd, lambda: Collectd(scratch.folder("collectd"), broker, authority.client("collectd"),
+                                          authority.client("collectd-counter"))),
+              (NodeExporter, lambda: NodeExporter(scratch.folder("node_exporter")))]
+    for kind, make in makers:
+        if kind.program() is None:
+            table.skip(f"here, now: {kind.name}", f"{kind.package} is not installed")
+            continue
+        peer = make()
+        try:
+            peer.start()
+            peers.append(peer)
+            say(f"beside it: {peer.name}")
+        except (RuntimeError, TimeoutError) as error:
+            table.skip(f"here, now: {kind.name}", f"did not run: {error}")
+    return peers
+
+
+def start_floor(agent, series, scratch, seconds):
+    """The bare loop on the very files that the agent keeps open, at the agent's interval."""
+    program = scratch.path / "bare_loop"
+    compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
+    subprocess.run([compiler, "-std=c++20", "-O2", "-o", program,
+                    Path(__file__).parent / "bare_loop.cpp"], check=True, timeout=120)
+    files = set()
+    for link in Path(f"/proc/{agent.pid}/fd").iterdir():
+        target = os.readlink(link)
+        if target.startswith(("/proc/", "/sys/")) and os.path.isfile(target) and "/self/" not in target:
+            files.add(re.sub(rf"^/proc/{agent.pid}/", f"/proc/{agent.pid}/", target))
+    mounts = {label[1] for name in series for label in re.findall(r'(mountpoint)="([^"]*)"', name)}
+    options = ["--links"] if any("node_network_" in name for name in series) else []
+    for mount in sorted(mounts):
+        options += ["--statvfs", mount]
+    say(f"beside it: a bare loop over the same {len(files)} files, {len(mounts)} file systems"
+        + (" and one rtnetlink dump" if options[:1] == ["--links"] else ""))
+    return Child([program, 1000, seconds + 30, *options, *sorted(files)],
+                 error_file=scratch.path / "bare_loop.log", output_file=scratch.path / "bare_loop.out")
+
+
+def bare_figures(floor, scratch):
+    """CPU seconds a tick, and numbers a tick; the first ticks fill caches and are left out."""
+    if not floor.running:
+        raise RuntimeError(f"bare loop ended: {(scratch.path / 'bare_loop.log').read_text()}")
+    rows = [line.split() for line in (scratch.path / "bare_loop.out").read_text().splitlines()
+            if len(line.split()) == 4]
+    first, last = rows[2], rows[-1]
+    ticks = int(last[0]) - int(first[0])
+    return ((int(last[2]) - int(first[2])) / 1e9 / ticks, (int(last[1]) - int(first[1])) / ticks)
+
+
+def bench_lines(table, real, padded, series, bare, is_padded):
+    bare_cpu, bare_numbers = bare
+    bare_per_1000 = 1e6 * bare_cpu / series
+    table.add("CPU per 1,000 samples, read to PUBACK, mutual TLS", real.cpu_ms_per_1000, "ms", 1.0,
+              elsewhere="collectd mqtt+mTLS 27.6, Fluent Bit 9.4, netdata 3.0 (sends nothing)",
+              note=f"{real.acknowledged_readings} readings of {series} series in {real.seconds:.0f} s")
+    table.add("  the bare loop that only reads and parses", bare_per_1000, "ms",
+              note=f"same files, same ticks, {bare_numbers:.0f} numbers for {series} series")
+    table.add("  agent against the bare loop", real.cpu_ms_per_1000 / bare_per_1000, "x", 2.5)
+    table.add(f"PSS at {SERIES if is_padded else series} series, 1 s, TLS up", padded.pss_kib / 1024, "MiB", 4.0,
+              elsewhere="collectd 4.8 MB, Fluent Bit 6.4, Greengrass lite 12-16",
+              note=f"RSS {padded.rss_kib / 1024:.1f}, peak {padded.peak_rss_kib / 1024:.1f} MiB")
+    table.add("bytes a sample in the outbox (segments)", real.body_bytes / max(1, real.durable_readings), "B", 0.5,
+              elsewhere="a row in SQLite 23")
+    table.add("bytes a sample written to flash", real.written_bytes / max(1, real.durable_readings), "B", 1.0,
+              elsewhere="rows in SQLite 64-8,300",
+              note="by /proc/PID/io, WAL and checkpoints included; 0 on a tmpfs")
+    table.add("bytes a sample on the wire (TLS records sent)", real.wire_bytes / max(1, real.acknowledged_readings), "B",
+              elsewhere="collectd 75.9 before TLS, Fluent Bit remote write 18.6")
+
+
+def check_nothing_lost(agent, consumer):
+    """A fast agent that loses readings would be no feat. Log level info names no segments, so the check
+    is by the holes in seq."""
+    arrivals = [arrival for arrival in consumer.snapshot() if f"/{agent.name}/" in arrival.topic]
+    verdict = judge.check(judge.History(agent.runs, arrivals, FLUSH_SECONDS))
+    say(f"{agent.name}: {verdict.figures['received_readings']} readings at the consumer, "
+        f"{verdict.figures['duplicates']} duplicates, "
+        + ("no hole, order held" if verdict.ok else f"VIOLATIONS\n{verdict}"))
+
+
+def measure_size(binary, table):
+    with Scratch("size") as scratch:
+        stripped = scratch.path / "fieldpost"
+        subprocess.run(["strip", "-o", stripped, binary], check=True, timeout=60)
+        table.add(f"stripped binary, {platform.machine()}", stripped.stat().st_size / MIB, "MiB",
+                  note=str(binary))
+    cross = REPOSITORY / "build" / "cross-aarch64" / "agent" / "fieldpost"
+    if cross.exists():
+        table.add("stripped static binary, aarch64", cross.stat().st_size / MIB, "MiB", 2.5,
+                  elsewhere="node_exporter 13.7 MB, Fluent Bit 7.8 + 8.7, collectd 0.4 + 7.9",
+                  note="budget of this stage; 3 MiB with everything")
+    else:
+        table.skip("stripped static binary, aarch64", "not built: ./dev cross aarch64")
+
+
+def run_parts(arguments):
+    """The micro benches of the rooms: programs built from tests/bench/*.cpp."""
+    names = [path.stem for path in sorted(Path(__file__).parent.glob("*.cpp")) if path.stem != "bare_loop"]
+    for name in names:
+        built = [path for path in REPOSITORY.glob(f"build/release*/**/{name}") if os.access(path, os.X_OK)
+                 and path.is_file()]
+        print(f"part     {name}")
+        if not built:
+            print("         SKIPPED: not built in build/release (cmake --build build/release)\n")
+            continue
+        try:
+            subprocess.run([built[0]], timeout=300, check=False)
+        except subprocess.TimeoutExpired:
+            print("         did not end within 300 s")
+        print(flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

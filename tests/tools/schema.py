@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checks real messages against the published JSON Schema."""
+
+import json
+from functools import lru_cache
+from pathlib import Path
+
+import jsonschema
+
+FOLDER = Path(__file__).resolve().parents[2] / "packaging" / "schema"
+
+
+@lru_cache(maxsize=None)
+def validator():
+    files = sorted(FOLDER.glob("*.json"))
+    if not files:
+        raise FileNotFoundError(f"no schema in {FOLDER}")
+    schema = json.loads(files[-1].read_text(encoding="utf-8"))
+    kind = jsonschema.validators.validator_for(schema)
+    kind.check_schema(schema)
+    return kind(schema)
+
+
+def violations(arrivals):
+    """One sentence for each message that breaks the schema."""
+    found = []
+    for position, arrival in enumerate(arrivals, start=1):
+        try:
+            document = json.loads(arrival.payload)
+        except ValueError as error:
+            found.append(f"message {position} on {arrival.topic} is not JSON: {error}")
+            continue
+        error = jsonschema.exceptions.best_match(validator().iter_errors(document))
+        if error is not None:
+            place = "/".join(map(str, error.absolute_path)) or "the top"
+            found.append(f"message {position} on {arrival.topic} breaks the schema at {place}: "
+                         f"{error.message[:200]}")
+    return found
