@@ -150,7 +150,7 @@ def report(agent, arrivals, arguments):
           f"duplicates={figures['duplicates']} lost={figures['lost'] + figures['missing_values']} "
           f"order_violations={figures['order_violations']} epochs={figures['epochs']} "
           f"gaps={figures['gap_records']} "
-          f"youngest_lost_before_kill_max={figures['newest_lost_before_kill_s'] * 1000:.0f}ms "
+          f"lost_from_memory_max_age={figures['lost_in_memory_s'] * 1000:.0f}ms "
           f"violations={len(verdict.violations)}")
     if not verdict.ok:
         print(verdict)

@@ -18,6 +18,13 @@ class Arrival:
     payload: bytes
 
 
+def mutual_tls(broker, certificate):
+    """Checks the broker's name and chain, and shows our own certificate."""
+    context = ssl.create_default_context(cafile=str(broker.ca.file))
+    context.load_cert_chain(str(certificate.certificate_file), str(certificate.key_file))
+    return context
+
+
 class Consumer:
     """`on_arrival`, if given, runs on the network thread for every message."""
 
@@ -32,10 +39,7 @@ class Consumer:
         self.connects = 0
         self._client = mqtt.Client(client_id=client_id, clean_session=False,
                                    protocol=mqtt.MQTTv311)
-        self._client.tls_set(ca_certs=str(broker.ca.file),
-                             certfile=str(certificate.certificate_file),
-                             keyfile=str(certificate.key_file),
-                             cert_reqs=ssl.CERT_REQUIRED)
+        self._client.tls_set_context(mutual_tls(broker, certificate))
         self._client.reconnect_delay_set(min_delay=1, max_delay=1)
         self._client.on_connect = self._connected
         self._client.on_subscribe = lambda *_: self._subscribed.set()

@@ -38,7 +38,7 @@ class Run:
     ended: float
     killed: bool
     durable: list = field(default_factory=list)
-    ramp_series: int = 0  ///< how many ramp series this run's configuration has
+    ramp_series: int = 0  # how many ramp series this run's configuration has
 
 
 @dataclass
@@ -87,7 +87,7 @@ class _Judge:
         self._lost = []
         self._gaps = {}           # identity of the bearing message and index -> gap
         self._oldest_lost = 0.0   # seconds before a kill
-        self._lost_in_memory = 0  # ramp values, estimated from the interval
+        self._lost_in_memory = 0
 
     def _violation(self, text):
         self._violations.append(text)
@@ -226,6 +226,8 @@ class _Judge:
         allowed = durable_slack + (self._history.flush_interval if run.killed else 0)
         if run.killed:
             self._oldest_lost = max(self._oldest_lost, age)
+            self._lost_in_memory += sum(_reads_within(samples, run.ended)
+                                        for samples in series.values())
         if age > allowed:
             self._violation(f"run {number} ended {age:.2f} s after its newest reading that arrived; "
                             f"promised are {self._history.flush_interval:g} s, allowed {allowed:g} s")
@@ -250,8 +252,19 @@ class _Judge:
             "epochs": len({(message.device, message.epoch) for message in messages}),
             "gap_records": len(self._gaps),
             "gap_readings": sum(gap.readings for _, gap in self._gaps.values()),
-            "newest_lost_before_kill_s": self._oldest_lost,
+            # Both about what a kill took from memory before it was due to be durable: how old it was at
+            # most, and how many readings that were, reckoned from the source's own pace.
+            "lost_in_memory_s": self._oldest_lost,
+            "lost_in_memory": self._lost_in_memory,
         })
+
+
+def _reads_within(samples, end):
+    """How many more reads fell between the newest sample and `end`."""
+    if len(samples) < 2:
+        return 0
+    pace = (samples[-1].boot_seconds - samples[0].boot_seconds) / (len(samples) - 1)
+    return int((end - samples[-1].boot_seconds) / pace) if pace > 0 else 0
 
 
 def _name(message):

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A made-up agent, for testing the tests: it delivers a known history, and lies on demand. Never used
+in place of the real agent."""
+
+import copy
+import json
+
+import paho.mqtt.client as mqtt
+
+from tests.tools.consumer import Arrival, mutual_tls
+from tests.tools.history import DurableSegment, History, Run
+
+EPOCH = "00000000000000aa"
+DEVICE = "stand-in"
+START = 1000.0
+READ_EVERY = 0.1
+FLUSH = 0.2
+
+
+def good_history(runs=3, segments_per_run=6, series=4):
+    """Some runs, each killed right after its last commit; one segment in five is sent twice."""
+    history = History(runs=[], arrivals=[], flush_interval=FLUSH)
+    seq = 0
+    for number in range(runs):
+        started = START + 100 * number
+        run = Run(started=started, ended=0, killed=True, ramp_series=series)
+        value = 0
+        now = started
+        for _ in range(segments_per_run):
+            samples = []
+            for _ in range(int(FLUSH / READ_EVERY)):
+                now += READ_EVERY
+                samples += [(index, now, value) for index in range(series)]
+                value += 1
+            seq += 1
+            document = document_of(seq, samples, series)
+            run.durable.append(DurableSegment(EPOCH, seq, "live", len(samples)))
+            history.arrivals.append(arrival_of(document, now))
+            if seq % 5 == 0:
+                history.arrivals.append(arrival_of(document, now))
+        run.ended = now + 0.15
+        history.runs.append(run)
+    return history
+
+
+def document_of(seq, samples, series):
+    """A message as the schema has it; `samples` are (series index, boot-time seconds, value)."""
+    return {
+        "device": DEVICE, "epoch": EPOCH, "seq": seq, "lane": "live", "boot": "b",
+        "series": [{"name": "fieldpost_simulated_value", "kind": "counter",
+                    "labels": {"instance": "proof", "shape": "ramp", "index": str(index)}}
+                   for index in range(series)],
+        "samples": [{"s": index, "t": round(at * 1e9), "v": value} for index, at, value in samples],
+    }
+
+
+def arrival_of(document, at=0.0):
+    return Arrival(at, f"fieldpost/{document['device']}/{document['lane']}",
+                   json.dumps(document).encode())
+
+
+# Lies. Each takes a history and returns a worse one; the checker must notice.
+
+def changed(history, position, change):
+    """The history with `change` done to the document of one arrival."""
+    worse = copy.deepcopy(history)
+    arrival = worse.arrivals[position]
+    document = json.loads(arrival.payload)
+    change(document)
+    worse.arrivals[position] = Arrival(arrival.received, arrival.topic, json.dumps(document).encode())
+    return worse
+
+
+def values_of(document):
+    """The list of samples of a document, to be changed in place."""
+    return document["samples"]
+
+
+def unrepeated(history):
+    """Positions of arrivals that came once, away from both ends."""
+    payloads = [arrival.payload for arrival in history.arrivals]
+    return [position for position, payload in enumerate(payloads)
+            if payloads.count(payload) == 1 and 0 < position < len(payloads) - 1]
+
+
+def alter_first_ramp_value(document, by):
+    values_of(document)[0]["v"] += by
+
+
+def remove_one_sample(document):
+    del values_of(document)[0]
+
+
+def add_gap(document, seq, readings):
+    document.setdefault("gaps", []).append(
+        {"cause": "quota", "lane": "live", "readings": readings, "first_seq": seq, "last_seq": seq})
+
+
+def publish(broker, certificate, arrivals):
+    """Sends the messages over mutual TLS at QoS 1, and returns when all are acknowledged."""
+    client = mqtt.Client(client_id=DEVICE, protocol=mqtt.MQTTv311)
+    client.tls_set_context(mutual_tls(broker, certificate))
+    client.connect(broker.host, broker.port)
+    client.loop_start()
+    try:
+        for arrival in arrivals:
+            client.publish(arrival.topic, arrival.payload, qos=1).wait_for_publish(10)
+    finally:
+        client.disconnect()
+        client.loop_stop()

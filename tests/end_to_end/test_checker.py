@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the test: a checker that cannot fail proves nothing. A good history is spoilt in every way
+that the checker claims to notice."""
+
+import copy
+import time
+
+import pytest
+
+from tests.end_to_end import stand_in
+from tests.end_to_end.road import Road
+from tests.tools import history as judge
+from tests.tools.agent import ramp_source
+from tests.tools.broker import Broker
+from tests.tools.consumer import Arrival, Consumer
+from tests.tools.history import DurableSegment
+from tests.tools.scratch import Scratch
+
+
+def drop_one(history):
+    worse = copy.deepcopy(history)
+    del worse.arrivals[stand_in.unrepeated(history)[3]]
+    return worse
+
+
+def drop_one_whose_log_line_the_kill_took(history):
+    """The durable line is missing, too: only the hole in seq tells."""
+    position = stand_in.unrepeated(history)[3]
+    worse = copy.deepcopy(history)
+    seq = judge.wire.parse(history.arrivals[position].topic, history.arrivals[position].payload).seq
+    for run in worse.runs:
+        run.durable = [segment for segment in run.durable if segment.seq != seq]
+    del worse.arrivals[position]
+    return worse
+
+
+def drop_the_newest(history):
+    worse = copy.deepcopy(history)
+    last = worse.arrivals[-1].payload
+    worse.arrivals = [arrival for arrival in worse.arrivals if arrival.payload != last]
+    return worse
+
+
+def reorder_two(history):
+    worse = copy.deepcopy(history)
+    position = stand_in.unrepeated(history)[2]
+    arrivals = worse.arrivals
+    other = next(later for later in range(position + 1, len(arrivals))
+                 if arrivals[later].payload != arrivals[position].payload)
+    arrivals[position], arrivals[other] = arrivals[other], arrivals[position]
+    return worse
+
+
+def alter_one_value(history):
+    def change(document):
+        stand_in.alter_first_ramp_value(document, 7)
+    return stand_in.changed(history, stand_in.unrepeated(history)[1], change)
+
+
+def alter_one_value_downwards(history):
+    def change(document):
+        stand_in.alter_first_ramp_value(document, -1)
+    return stand_in.changed(history, stand_in.unrepeated(history)[1], change)
+
+
+def reuse_a_seq(history):
+    """Other content under a seq that has been received before."""
+    worse = copy.deepcopy(history)
+    position = stand_in.unrepeated(history)[1]
+    altered = stand_in.changed(history, position,
+                               lambda document: stand_in.alter_first_ramp_value(document, 1))
+    worse.arrivals.insert(position + 1, altered.arrivals[position])
+    return worse
+
+
+def make_a_seq_durable_twice(history):
+    worse = copy.deepcopy(history)
+    first = worse.runs[0].durable[0]
+    worse.runs[-1].durable.append(first)
+    return worse
+
+
+def leave_out_one_sample(history):
+    return stand_in.changed(history, stand_in.unrepeated(history)[1], stand_in.remove_one_sample)
+
+
+def leave_out_one_sample_and_lie_about_the_count(history):
+    """Taken, never made durable, in the middle of a run: the ramp tells."""
+    position = stand_in.unrepeated(history)[1]
+    worse = stand_in.changed(history, position, stand_in.remove_one_sample)
+    message = judge.wire.parse(worse.arrivals[position].topic, worse.arrivals[position].payload)
+    for run in worse.runs:
+        run.durable = [DurableSegment(s.epoch, s.seq, s.lane, message.readings)
+                       if (s.epoch, s.seq) == (message.epoch, message.seq) else s for s in run.durable]
+    return worse
+
+
+def lose_the_head_of_a_run(history):
+    worse = copy.deepcopy(history)
+    first = worse.runs[-1].durable.pop(0)
+    worse.arrivals = [arrival for arrival in worse.arrivals
+                      if judge.wire.parse(arrival.topic, arrival.payload).seq != first.seq]
+    return worse
+
+
+def die_long_after_the_newest_reading(history):
+    worse = copy.deepcopy(history)
+    worse.runs[0].ended += 30
+    return worse
+
+
+def move_to_another_lane(history):
+    position = stand_in.unrepeated(history)[1]
+    return stand_in.changed(history, position, lambda document: document.update(lane="bulk"))
+
+
+def send_rubbish(history):
+    worse = copy.deepcopy(history)
+    worse.arrivals.insert(2, Arrival(0.0, worse.arrivals[0].topic, b'{"device":'))
+    return worse
+
+
+LIES = {
+    drop_one: "LOST",
+    drop_one_whose_log_line_the_kill_took: "hole",
+    drop_the_newest: "LOST",
+    reorder_two: "arrived after",
+    alter_one_value: "LOST",
+    alter_one_value_downwards: "altered",
+    reuse_a_seq: "reused",
+    make_a_seq_durable_twice: "reused",
+    leave_out_one_sample: "were durable",
+    leave_out_one_sample_and_lie_about_the_count: "LOST",
+    lose_the_head_of_a_run: "LOST",
+    die_long_after_the_newest_reading: "promised",
+    move_to_another_lane: "lane",
+    send_rubbish: "not readable",
+}
+
+
+def test_a_good_history_is_believed():
+    verdict = judge.check(stand_in.good_history())
+    assert verdict.ok, str(verdict)
+    assert verdict.figures["duplicates"] == 3
+    assert verdict.figures["kills"] == 3
+    assert verdict.figures["received_readings"] == verdict.figures["durable_readings"] == 3 * 6 * 2 * 4
+
+
+@pytest.mark.parametrize("lie, word", LIES.items(), ids=lambda value: getattr(value, "__name__", ""))
+def test_a_lie_is_noticed(lie, word):
+    verdict = judge.check(lie(stand_in.good_history()))
+    assert not verdict.ok
+    assert any(word in violation for violation in verdict.violations), str(verdict)
+
+
+def with_gap(history, dropped, readings):
+    """Segment `dropped` was given up by the quota; a later segment says so."""
+    worse = copy.deepcopy(history)
+    worse.arrivals = [arrival for arrival in worse.arrivals
+                      if judge.wire.parse(arrival.topic, arrival.payload).seq != dropped]
+    return stand_in.changed(worse, len(worse.arrivals) - 1,
+                            lambda document: stand_in.add_gap(document, dropped, readings))
+
+
+def test_a_reported_gap_is_no_loss():
+    history = stand_in.good_history()
+    verdict = judge.check(with_gap(history, 8, history.runs[1].durable[1].readings))
+    assert verdict.ok, str(verdict)
+    assert verdict.figures["gap_records"] == 1
+
+
+def test_a_gap_that_reports_fewer_readings_than_are_missing_is_noticed():
+    verdict = judge.check(with_gap(stand_in.good_history(), 8, 3))
+    assert any("gaps report 3" in violation for violation in verdict.violations), str(verdict)
+
+
+def test_a_gap_about_another_segment_excuses_nothing():
+    history = stand_in.good_history()
+    worse = with_gap(history, 8, history.runs[1].durable[1].readings)
+    worse = drop_the_newest_but_one(worse)
+    assert not judge.check(worse).ok
+
+
+def drop_the_newest_but_one(history):
+    worse = copy.deepcopy(history)
+    seqs = [judge.wire.parse(arrival.topic, arrival.payload).seq for arrival in worse.arrivals]
+    victim = sorted(set(seqs))[-2]
+    worse.arrivals = [arrival for arrival, seq in zip(worse.arrivals, seqs) if seq != victim]
+    return worse
+
+
+@pytest.fixture(scope="module")
+def real_history(binary, authority):
+    """Three lives of the real agent, two of them ended by SIGKILL, recorded once for all lies."""
+    with Scratch("lies") as scratch, Road(binary, scratch, authority) as road:
+        agent = road.agent(sections=ramp_source(series=4))
+        for _ in range(2):
+            agent.start()
+            time.sleep(2.0)
+            agent.kill()
+        with agent:
+            road.wait_until_delivered(agent)
+            time.sleep(1.0)
+        road.wait_until_delivered(agent)
+        return judge.History(agent.runs, road.consumer.snapshot(), agent.flush_interval)
+
+
+def test_a_recorded_real_history_is_believed(real_history):
+    verdict = judge.check(real_history)
+    assert verdict.ok, str(verdict)
+    assert verdict.figures["received_segments"] >= 10
+
+
+@pytest.mark.parametrize("lie, word", LIES.items(), ids=lambda value: getattr(value, "__name__", ""))
+def test_a_lie_about_a_recorded_real_history_is_noticed(real_history, lie, word):
+    verdict = judge.check(lie(real_history))
+    assert any(word in violation for violation in verdict.violations), str(verdict)
+
+
+@pytest.mark.parametrize("lie", [None, drop_one, reorder_two, reuse_a_seq],
+                         ids=lambda lie: getattr(lie, "__name__", "the truth"))
+def test_a_lying_publisher_is_caught_over_a_real_broker(lie, scratch, authority):
+    """The whole chain of evidence (mosquitto, mutual TLS, consumer, checker) with a made-up agent."""
+    history = stand_in.good_history()
+    told = lie(history) if lie else history
+    with Broker(scratch.folder("broker"), authority) as broker, \
+            Consumer(broker, authority.client("consumer")) as consumer:
+        stand_in.publish(broker, authority.client("stand-in"), told.arrivals)
+        consumer.wait_for_count(len(told.arrivals), 10)
+        verdict = judge.check(judge.History(history.runs, consumer.snapshot(), history.flush_interval))
+    assert verdict.ok == (lie is None), str(verdict)
