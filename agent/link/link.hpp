@@ -43,6 +43,15 @@ struct LinkOptions {
   TlsVersion tls_min = TlsVersion::v1_2;
   TlsVersion tls_max = TlsVersion::v1_3;
 
+  /// Published by the broker when we are lost without a goodbye.
+  struct Will {
+    std::string topic;
+    std::string payload;
+    int qos = 1;
+    bool retain = false;
+  };
+  std::optional<Will> will;
+
   std::string proxy;  ///< http://[user:password@]host:port; empty: none
 
   seconds connect_timeout{30};    ///< look-up, dial, proxy, TLS and MQTT CONNECT together
