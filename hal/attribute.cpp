@@ -17,24 +17,24 @@ Result<std::int64_t> read_attribute(KeptFile& file) {
   return *number;
 }
 
-Result<void> read_attributes(std::vector<Attribute>& attributes, SampleSink& sink, BootTime now) {
+Result<std::size_t> read_attributes(std::vector<Attribute>& attributes, SampleSink& sink, BootTime now) {
   std::optional<Error> failed;
-  bool any = attributes.empty();
+  std::size_t failures = 0;
   for (Attribute& attribute : attributes) {
     const auto number = read_attribute(attribute.file);
     if (!number) {
       failed = number.error();
+      ++failures;
       continue;
     }
-    any = true;
     const AttributeScale& scale = attribute.scale;
     const Value value = scale.is_one()
                             ? Value{*number}
                             : Value{static_cast<double>(*number) * scale.times / scale.over};
     sink.accept({attribute.series, value, now});
   }
-  if (!any) return *failed;
-  return {};
+  if (failures > 0 && failures == attributes.size()) return *failed;
+  return failures;
 }
 
 }  // namespace fieldpost

@@ -2,6 +2,7 @@
 // One sysfs attribute that holds one number and feeds one series: most of hwmon, thermal, cpufreq.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -32,8 +33,8 @@ struct Attribute {
   AttributeScale scale;
 };
 
-/// Reads each and passes on those that could be read; one that fails is left out.
+/// Reads each and passes on those that could be read; one that fails is left out. Gives how many failed.
 /// Errors: the last one, when there are attributes and not one could be read
-Result<void> read_attributes(std::vector<Attribute>& attributes, SampleSink& sink, BootTime now);
+Result<std::size_t> read_attributes(std::vector<Attribute>& attributes, SampleSink& sink, BootTime now);
 
 }  // namespace fieldpost

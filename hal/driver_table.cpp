@@ -15,6 +15,10 @@
 #include "hal/host/pressure.hpp"
 #include "hal/host/time.hpp"
 #include "hal/host/vmstat.hpp"
+#include "hal/network/ethtool.hpp"
+#include "hal/network/network.hpp"
+#include "hal/sensors/hwmon.hpp"
+#include "hal/sensors/thermal.hpp"
 #include "hal/simulated/simulated.hpp"
 #include "hal/source.hpp"
 
@@ -38,6 +42,10 @@ constexpr std::array kDrivers{
     Driver{"kernel_limits", "host", "open files and entropy", kOnLoop, kOn, {}, open_kernel_limits},
     Driver{"time", "host", "wall clock and uptime", kOnLoop, kOn, {}, open_time},
     Driver{"identity", "host", "kernel and operating system, as labels", kOnLoop, kOn, {}, open_identity},
+    Driver{"network", "network", "counters, state and speed of each network link", kOnLoop, kOn, kNetworkOptions, open_network},
+    Driver{"ethtool", "network", "what the network hardware and its driver count", kOnWorker, kOff, kEthtoolOptions, open_ethtool},
+    Driver{"hwmon", "sensors", "temperatures, voltages, currents, power and fans of hwmon chips", kOnWorker, kOn, {}, open_hwmon},
+    Driver{"thermal", "sensors", "thermal zones and cooling devices", kOnWorker, kOn, {}, open_thermal},
     Driver{"simulated", "simulated", "made-up series with known values, for tests and first runs", kOnLoop, kOff, kSimulatedOptions, open_simulated},
 };
 

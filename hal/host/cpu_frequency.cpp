@@ -32,7 +32,8 @@ class CpuFrequencySource final : public Source {
   explicit CpuFrequencySource(std::vector<Attribute> attributes) : attributes_{std::move(attributes)} {}
 
   Result<void> read(SampleSink& sink, BootTime now) override {
-    return read_attributes(attributes_, sink, now);
+    TRY(read_attributes(attributes_, sink, now));
+    return {};
   }
 
  private:

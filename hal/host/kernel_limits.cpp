@@ -29,7 +29,8 @@ class KernelLimitsSource final : public Source {
 
   Result<void> read(SampleSink& sink, BootTime now) override {
     auto entropy = read_attributes(entropy_, sink, now);
-    if (!files_) return entropy;
+    if (!files_ && !entropy) return entropy.error();
+    if (!files_) return {};
     // "allocated, free (always 0), maximum"
     TextScanner scan{TRY(files_->read())};
     const auto allocated = scan.number();
