@@ -6,13 +6,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <filesystem>
-#include <fstream>
 
 #include "agent/configuration/driver_options.hpp"
 #include "agent/configuration/edit_distance.hpp"
 #include "agent/configuration/section_reader.hpp"
+#include "platform/durable_file.hpp"
 
 namespace fieldpost {
 namespace {
@@ -62,11 +60,12 @@ void read_device(const SectionReader& device, const ConfigurationContext& contex
   result.state_directory = device.path("state_directory");
 }
 
-/// First line of a secret file.
+/// First line of a secret file; one that is too long for a password counts as empty.
 std::string first_line(const std::string& path) {
-  std::ifstream file{path};
-  std::string line;
-  std::getline(file, line);
+  constexpr std::size_t kSecretBytesMax = 4096;
+  const auto content = read_file(path, kSecretBytesMax);
+  if (!content) return {};
+  std::string line = content->substr(0, content->find('\n'));
   if (!line.empty() && line.back() == '\r') line.pop_back();
   return line;
 }
@@ -360,20 +359,15 @@ ConfigurationResult load_configuration(const std::string& path, std::span<const 
                                .directory = slash == std::string::npos ? "" : path.substr(0, slash),
                                .host_name = host.data(),
                                .drivers = drivers};
-  errno = 0;
-  std::ifstream file{path, std::ios::binary};
-  if (!file || std::filesystem::is_directory(path)) {
-    const Error why = errno_error("cannot be read", errno);
+  const auto text = read_file(path, kTomlBytesMax);
+  if (!text) {
     Problems problems{path};
-    problems.error(0, why.kind() == ErrorKind::NotPresent
+    problems.error(0, text.error().kind() == ErrorKind::NotPresent
                           ? "no such file; say where it is with --config FILE"
-                          : why.sentence());
+                          : text.error().sentence());
     return {.configuration = {}, .problems = std::move(problems).take(), .errors = 1};
   }
-  std::string text(kTomlBytesMax + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  return read_configuration(text, context);
+  return read_configuration(*text, context);
 }
 
 }  // namespace fieldpost

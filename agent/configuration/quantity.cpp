@@ -69,11 +69,11 @@ Result<std::int64_t> parse_size(std::string_view text) {
   return parse(text, kSizeUnits, "a size such as \"256MiB\" or \"64KiB\"");
 }
 
-std::string duration_text(nanoseconds duration) {
+std::string to_duration_text(nanoseconds duration) {
   if (duration == nanoseconds::zero()) return "0s";
   return print(duration.count(), kTimeUnits);
 }
 
-std::string size_text(std::int64_t bytes) { return print(bytes, kSizeUnits); }
+std::string to_size_text(std::int64_t bytes) { return print(bytes, kSizeUnits); }
 
 }  // namespace fieldpost

@@ -21,8 +21,8 @@ Result<nanoseconds> parse_duration(std::string_view text);
 Result<std::int64_t> parse_size(std::string_view text);
 
 /// The shortest exact form: "90s", "2m", "1500ms".
-std::string duration_text(nanoseconds duration);
+std::string to_duration_text(nanoseconds duration);
 /// The shortest exact form: "256MiB", "1000B".
-std::string size_text(std::int64_t bytes);
+std::string to_size_text(std::int64_t bytes);
 
 }  // namespace fieldpost

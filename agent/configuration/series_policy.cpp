@@ -23,7 +23,7 @@ void SeriesEntry::apply_to(SeriesPolicy& policy) const {
   const auto lay = [](const auto& written, auto& target) {
     if (written) target = *written;
   };
-  lay(drop, policy.drop);
+  lay(drop, policy.filter.drop);
   lay(scale, policy.filter.scale);
   lay(offset, policy.filter.offset);
   lay(valid_range, policy.filter.valid_range);

@@ -20,7 +20,6 @@ struct SeriesPolicy {
   FilterOptions filter;
   AggregateOptions aggregate;
   Lane lane = Lane::live;
-  bool drop = false;
 };
 
 /// One [[series]] entry: what it matches, and the keys that were written.

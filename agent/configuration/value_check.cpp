@@ -31,9 +31,9 @@ std::string number_text(double number) {
 
 std::string limit_text(Type type, double limit) {
   if (type == Type::duration) {
-    return duration_text(nanoseconds{static_cast<std::int64_t>(limit * 1e9)});
+    return to_duration_text(nanoseconds{static_cast<std::int64_t>(limit * 1e9)});
   }
-  if (type == Type::size) return size_text(static_cast<std::int64_t>(limit));
+  if (type == Type::size) return to_size_text(static_cast<std::int64_t>(limit));
   return number_text(limit);
 }
 

@@ -133,8 +133,8 @@ INSTANTIATE_TEST_SUITE_P(
               "[[rule]]\nname = \"a\"\nseries = \"t\"\nwarn_above = 1\n",
               "gateway.toml:6: two [[rule]] are called \"a\""},
         Wrong{"NotToml", "[sampling\n",
-              "gateway.toml:1: this is not TOML: Error while parsing table header: encountered "
-              "unexpected character while looking for closing ']'"}),
+              "gateway.toml:1: this is not TOML: Error while parsing table header: expected ']', saw "
+              "'\\n'"}),
     [](const auto& test) { return std::string{test.param.name}; });
 
 TEST(Configuration, ReportsEveryProblemInTheOrderOfTheFile) {
@@ -226,7 +226,9 @@ TEST(Configuration, FillsSeriesAndRules) {
       "critical_above = 2\nhysteresis = 0.5\nfor = \"30s\"\nno_data_for = \"2m\"\n"
       "no_data_severity = \"critical\"\n");
   ASSERT_EQ(result.errors, 0U) << to_text(result.problems.front());
-  const SeriesPolicy policy = result.configuration.series.of({.name = "a_b", .labels = {}});
+  Series matched;
+  matched.name = "a_b";
+  const SeriesPolicy policy = result.configuration.series.of(matched);
   EXPECT_DOUBLE_EQ(policy.filter.scale, 2);
   EXPECT_DOUBLE_EQ(policy.filter.offset, -1);
   ASSERT_TRUE(policy.filter.valid_range);

@@ -60,18 +60,18 @@ TEST(ParseSize, HoldsToTheLimitOfItsTypeAndNotBeyond) {
 }
 
 TEST(QuantityText, IsTheShortestExactFormAndReadsBack) {
-  EXPECT_EQ(duration_text(90s), "90s");
-  EXPECT_EQ(duration_text(120s), "2m");
-  EXPECT_EQ(duration_text(1500ms), "1500ms");
-  EXPECT_EQ(duration_text(48h), "2d");
-  EXPECT_EQ(duration_text(0s), "0s");
-  EXPECT_EQ(size_text(256LL << 20), "256MiB");
-  EXPECT_EQ(size_text(1'000'000), "1MB");
-  EXPECT_EQ(size_text(1'001), "1001B");
-  EXPECT_EQ(size_text(0), "0B");
+  EXPECT_EQ(to_duration_text(90s), "90s");
+  EXPECT_EQ(to_duration_text(120s), "2m");
+  EXPECT_EQ(to_duration_text(1500ms), "1500ms");
+  EXPECT_EQ(to_duration_text(48h), "2d");
+  EXPECT_EQ(to_duration_text(0s), "0s");
+  EXPECT_EQ(to_size_text(256LL << 20), "256MiB");
+  EXPECT_EQ(to_size_text(1'000'000), "1MB");
+  EXPECT_EQ(to_size_text(1'001), "1001B");
+  EXPECT_EQ(to_size_text(0), "0B");
   for (const std::int64_t amount : {1LL, 999LL, 86'400'000'000'000LL, 123'456'789LL}) {
-    EXPECT_EQ(parse_duration(duration_text(nanoseconds{amount})).value().count(), amount);
-    EXPECT_EQ(parse_size(size_text(amount)).value(), amount);
+    EXPECT_EQ(parse_duration(to_duration_text(nanoseconds{amount})).value().count(), amount);
+    EXPECT_EQ(parse_size(to_size_text(amount)).value(), amount);
   }
 }
 

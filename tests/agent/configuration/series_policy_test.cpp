@@ -7,8 +7,15 @@
 namespace fieldpost {
 namespace {
 
+Series series(std::string name, std::vector<Label> labels = {}) {
+  Series result;
+  result.name = std::move(name);
+  result.labels = std::move(labels);
+  return result;
+}
+
 Series network(std::string device) {
-  return {.name = "node_network_receive_bytes_total", .labels = {{"device", std::move(device)}}};
+  return series("node_network_receive_bytes_total", {{"device", std::move(device)}});
 }
 
 SeriesEntry entry(std::string match) {
@@ -20,7 +27,7 @@ SeriesEntry entry(std::string match) {
 TEST(SeriesPolicies, AreTheDefaultsWhereNothingMatches) {
   const SeriesPolicies policies{{entry("other_*")}};
   const SeriesPolicy policy = policies.of(network("eth0"));
-  EXPECT_FALSE(policy.drop);
+  EXPECT_FALSE(policy.filter.drop);
   EXPECT_EQ(policy.lane, Lane::live);
   EXPECT_EQ(policy.aggregate.window, nanoseconds{0});
   EXPECT_DOUBLE_EQ(policy.filter.scale, 1);
@@ -31,10 +38,10 @@ TEST(SeriesPolicies, MatchNameAndEveryLabel) {
   only_veth.labels = {{"device", "veth*"}};
   only_veth.drop = true;
   const SeriesPolicies policies{{only_veth}};
-  EXPECT_TRUE(policies.of(network("veth12")).drop);
-  EXPECT_FALSE(policies.of(network("eth0")).drop);
-  EXPECT_FALSE(policies.of({.name = "node_network_x", .labels = {}}).drop);
-  EXPECT_FALSE(policies.of({.name = "node_load1", .labels = {{"device", "veth1"}}}).drop);
+  EXPECT_TRUE(policies.of(network("veth12")).filter.drop);
+  EXPECT_FALSE(policies.of(network("eth0")).filter.drop);
+  EXPECT_FALSE(policies.of(series("node_network_x")).filter.drop);
+  EXPECT_FALSE(policies.of(series("node_load1", {{"device", "veth1"}})).filter.drop);
 }
 
 TEST(SeriesPolicies, LayLaterKeysOverEarlierOnes) {
