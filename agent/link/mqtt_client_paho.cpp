@@ -134,8 +134,14 @@ class Listener final : public mqtt::iaction_listener {
 };
 
 /// When the last client goes, Paho stops its threads and waits up to two seconds for them, on our
-/// loop. One client that never connects and never goes keeps it from that.
-void keep_threads() { static const auto* const anchor = new mqtt::async_client("tcp://anchor.invalid:1", "anchor"); (void)anchor; }
+/// loop. One handle that never connects and never goes keeps it from that. (Static: so is what it
+/// stands in for, Paho's list of handles.)
+void keep_threads() {
+  [[maybe_unused]] static const int created = [] {
+    MQTTAsync handle = nullptr;
+    return MQTTAsync_create(&handle, "tcp://anchor.invalid:1", "anchor", MQTTCLIENT_PERSISTENCE_NONE, nullptr);
+  }();
+}
 
 int paho_version(LinkOptions::MqttVersion version) {
   return version == LinkOptions::MqttVersion::v5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
