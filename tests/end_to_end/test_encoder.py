@@ -11,14 +11,14 @@ import pytest
 def test_the_progress_of_a_real_encode_arrives(road):
     socket = road.scratch.path / "progress.sock"
     agent = road.agent(flush_interval=0.5, sections={
-        "source.encode": {"driver": "ffmpeg", "listen": f"unix://{socket}", "interval": "200ms"}})
+        "source.encode": {"driver": "ffmpeg", "listen": f"unix:{socket}", "interval": "200ms"}})
     with agent:
         agent.wait_for_log("connected", seconds=20)
         # -re: as fast as the picture would be shown, so that there is time to see it move.
         encode = subprocess.Popen(
             ["ffmpeg", "-nostdin", "-loglevel", "error", "-re", "-f", "lavfi",
              "-i", "testsrc2=size=320x240:rate=25", "-t", "6", "-c:v", "mpeg4",
-             "-progress", f"unix://{socket}", "-stats_period", "0.25", "-f", "null", "-"],
+             "-progress", f"unix:{socket}", "-stats_period", "0.25", "-f", "null", "-"],
             stderr=subprocess.PIPE)
         try:
             errors = encode.communicate(timeout=40)[1]
@@ -35,7 +35,8 @@ def test_the_progress_of_a_real_encode_arrives(road):
 
 def frames_reaching(count):
     def condition(messages):
-        frames = [sample.value for message in messages for sample in message.samples
-                  if "frames" in sample.name and "drop" not in sample.name and "dup" not in sample.name]
+        frames = [sample.value for message in sorted(messages, key=lambda m: m.seq)
+                  for sample in message.samples
+                  if sample.name == "fieldpost_encoder_frames_total"]
         return frames if frames and frames[-1] >= count else None
     return condition
