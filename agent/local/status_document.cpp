@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names here are an interface: scripts read them. Only add.
+#include "agent/local/status_document.hpp"
+
+#include "platform/json.hpp"
+
+namespace fieldpost {
+namespace {
+
+double in_seconds(nanoseconds duration) { return static_cast<double>(duration.count()) / 1e9; }
+
+void write_link(JsonWriter& json, const StatusDocument::Link& link) {
+  json.key("link").begin_object();
+  json.member("configured", link.configured)
+      .member("url", link.url)
+      .member("state", link.state)
+      .member("state_for_seconds", in_seconds(link.state_for))
+      .member("peer", link.peer)
+      .member("tls", link.tls)
+      .member("last_error", link.last_error);
+  json.key("next_attempt_in_seconds");
+  if (link.next_attempt_in) {
+    json.value(in_seconds(*link.next_attempt_in));
+  } else {
+    json.null();
+  }
+  json.member("connects", link.connects)
+      .member("failures", link.failures)
+      .member("bytes_sent", link.bytes_sent)
+      .member("bytes_received", link.bytes_received);
+  json.end_object();
+}
+
+void write_store(JsonWriter& json, const StatusDocument& document) {
+  const StoreStatus& store = document.store;
+  json.key("store").begin_object();
+  json.member("disk_ok", store.disk_ok)
+      .member("disk_error", store.disk_error)
+      .member("epoch", to_text(store.epoch))
+      .member("newest_seq", store.newest_seq)
+      .member("newest_acknowledged_seq", store.newest_acknowledged_seq)
+      .member("file_bytes", store.file_bytes)
+      .member("quota_bytes", document.quota_bytes)
+      .member("durable_readings", store.durable_readings)
+      .member("acknowledged_readings", store.acknowledged_readings)
+      .member("commits", store.commits)
+      .member("body_bytes", store.body_bytes);
+  json.key("lanes").begin_object();
+  for (std::size_t i = 0; i < kLanes.size(); ++i) {
+    json.key(to_string(kLanes[i])).begin_object();
+    json.member("waiting_segments", store.waiting_segments[i])
+        .member("waiting_readings", store.waiting_readings[i])
+        .member("dropped_readings", store.dropped_readings[i]);
+    json.end_object();
+  }
+  json.end_object().end_object();
+}
+
+void write_source(JsonWriter& json, const StatusDocument::Source& source) {
+  json.begin_object();
+  json.member("name", source.name)
+      .member("driver", source.driver)
+      .member("state", source.state)
+      .member("interval_seconds", in_seconds(source.interval));
+  json.key("last_read_ago_seconds");
+  if (source.last_read_ago) {
+    json.value(in_seconds(*source.last_read_ago));
+  } else {
+    json.null();
+  }
+  json.member("last_cost_seconds", in_seconds(source.last_cost))
+      .member("cost_seconds", in_seconds(source.cost))
+      .member("reads", source.reads)
+      .member("failures", source.failures)
+      .member("skipped", source.skipped)
+      .member("samples", source.samples)
+      .member("last_error", source.last_error);
+  json.end_object();
+}
+
+}  // namespace
+
+std::string to_json(const StatusDocument& document) {
+  JsonWriter json;
+  json.begin_object();
+  json.member("version", document.version)
+      .member("device", document.device)
+      .member("process_id", document.process_id)
+      .member("uptime_seconds", in_seconds(document.uptime))
+      .member("utc", document.utc)
+      .member("utc_synchronised", document.utc_synchronised)
+      .member("series", std::uint64_t{document.series})
+      .member("alarms", std::uint64_t{document.alarms});
+  write_link(json, document.link);
+  write_store(json, document);
+  json.key("sources").begin_array();
+  for (const StatusDocument::Source& source : document.sources) write_source(json, source);
+  json.end_array();
+  json.key("drops").begin_array();
+  for (const StatusDocument::Drop& drop : document.drops) {
+    json.begin_object()
+        .member("stage", drop.stage)
+        .member("reason", drop.reason)
+        .member("count", drop.count)
+        .end_object();
+  }
+  json.end_array().end_object();
+  return std::move(json).take();
+}
+
+}  // namespace fieldpost
