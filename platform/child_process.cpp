@@ -88,6 +88,8 @@ Result<pid_t> spawn(std::vector<std::string> arguments, const std::vector<std::s
   ::posix_spawn_file_actions_addopen(settings.actions(), STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   ::posix_spawn_file_actions_adddup2(settings.actions(), output.write.get(), STDOUT_FILENO);
   ::posix_spawn_file_actions_adddup2(settings.actions(), error_output.write.get(), STDERR_FILENO);
+  // Ours are close-on-exec, a library's may not be (Paho's sockets).
+  ::posix_spawn_file_actions_addclosefrom_np(settings.actions(), STDERR_FILENO + 1);
 
   // Our blocked and ignored signals (SIGPIPE) are not the child's business.
   sigset_t none;

@@ -18,19 +18,23 @@ class ChildProcess {
  public:
   struct Options {
     std::vector<std::string> arguments;               ///< [0] is the program, looked up in PATH
-    std::vector<std::string> environment;             ///< "NAME=value" added to ours
-    std::function<void(std::string_view)> on_output;  ///< bytes of standard output
-    std::function<void(std::string_view)> on_error_output;
-    std::function<void(int status)> on_exit;          ///< as waitpid(2) gives it; called once
+    std::vector<std::string> environment{};           ///< "NAME=value" added to ours
+    std::function<void(std::string_view)> on_output{};  ///< bytes of standard output
+    std::function<void(std::string_view)> on_error_output{};
+    /// As waitpid(2) gives it; called once, after the last of the output.
+    std::function<void(int status)> on_exit{};
   };
+  // Callbacks run on the loop and may destroy the ChildProcess. Standard input is /dev/null.
 
   /// Errors: NotPresent (no such program), Denied, Io
   static Result<std::unique_ptr<ChildProcess>> start(EventLoop& loop, Options options);
 
   /// SIGKILL to the group if it still runs; reaps it. on_exit is not called any more.
+  /// Blocks: until the kernel has ended it, which is at once unless it hangs in a driver
   virtual ~ChildProcess() = default;
 
   virtual int process_id() const = 0;
+  /// To the whole group; nothing happens after the end.
   virtual void send_signal(int signal_number) = 0;
 };
 

@@ -75,9 +75,10 @@ T take_value(Result<T>&& result) {
 
 /// `auto x = TRY(f());` gives the value, or returns f's error from the enclosing function. A GNU
 /// statement expression: both compilers we support have it, and no other form keeps call sites short.
-#define TRY(expression)                                            \
-  __extension__({                                                  \
-    auto try_result_ = (expression);                               \
-    if (!try_result_) return std::move(try_result_).error();       \
-    ::fieldpost::take_value(std::move(try_result_));               \
+/// Variadic, because a comma inside braces would else end the argument.
+#define TRY(...)                                             \
+  __extension__({                                            \
+    auto try_result_ = (__VA_ARGS__);                        \
+    if (!try_result_) return std::move(try_result_).error(); \
+    ::fieldpost::take_value(std::move(try_result_));         \
   })
