@@ -23,8 +23,6 @@ void put(const char* text) {
 
 namespace __gnu_cxx {
 
-[[noreturn]] void __verbose_terminate_handler();
-
 void __verbose_terminate_handler() {
   static bool terminating = false;
   if (terminating) std::abort();  // what() threw
