@@ -88,9 +88,9 @@ class FfmpegSource final : public Source {
   }
 
  private:
-  /// More than the kernel holds for a Unix socket, so that no encoder is ever held back by us for
-  /// longer than an interval; and a bound on what a flood can cost a tick.
-  static constexpr std::size_t kReadBytesMax = 256U << 10U;
+  /// An hour of progress; more than the kernel holds for a Unix socket, so that a read leaves an
+  /// encoder nothing to wait for. And the bound on what a flood can cost a tick.
+  static constexpr std::size_t kReadBytesMax = 1U << 20U;
 
   struct StreamSeries {
     std::uint16_t output;

@@ -19,6 +19,8 @@ inline constexpr std::array kFfmpegOptions{
 };
 
 /// Listens for one encoder, and for its successors. Series `fieldpost_encoder_*{encoder=INSTANCE}`.
+/// To be read every 30 s or oftener: ffmpeg stops encoding when a Unix socket is full, which takes
+/// about 80 s at its usual two blocks a second (README.md).
 ///
 /// Unit:   frames, bytes, bits per second, seconds, ratio to real time
 /// Source: ffmpeg -progress, see progress_parser.hpp
