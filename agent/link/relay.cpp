@@ -35,7 +35,11 @@ std::uint64_t Relay::bytes_underway() const {
 bool Relay::carry_up() {
   ByteQueue& plaintext = paho_->incoming();
   while (!plaintext.empty() && !goodbye_said_) {
-    if (broker_->outgoing().size() >= kEncipheredAhead) break;
+    if (broker_->outgoing().size() >= kEncipheredAhead) {
+      broker_->pump();
+      // Full still: the network is slower than Paho, and the wire calls when it has taken some.
+      if (broker_->outgoing().size() >= kEncipheredAhead) break;
+    }
     auto chunk = plaintext.front();
     chunk = chunk.first(std::min({chunk.size(), records_->write_max(), kEncipheredAhead}));
     Result<void> written;
