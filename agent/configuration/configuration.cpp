@@ -21,7 +21,7 @@ constexpr std::size_t kRulesMax = 1'000;
 
 /// Sections at the top of the file.
 constexpr std::string_view kTopKeys[] = {"device", "broker", "sampling", "source", "outbox",
-                                         "series", "rule",   "log",      "control"};
+                                         "series", "rule",   "self",     "log",    "control"};
 
 void check_top_keys(const TomlValue& document, Problems& problems) {
   for (const TomlMember& member : document.table) {
@@ -338,6 +338,9 @@ ConfigurationResult read_configuration(std::string_view text, const Configuratio
     read_outbox({kOutboxSection, document.find("outbox"), file}, configuration);
     read_series(document, file, configuration);
     read_rules(document, file, configuration);
+    const SectionReader self{kSelfSection, document.find("self"), file};
+    configuration.self_enabled = self.boolean("enabled");
+    configuration.self_interval = self.duration("interval");
     const SectionReader log{kLogSection, document.find("log"), file};
     configuration.log_level = log_level_of(log.text("level"));
     const SectionReader control{kControlSection, document.find("control"), file};

@@ -39,6 +39,8 @@ struct Configuration {
   StoreOptions store;
   SeriesPolicies series;
   std::vector<RuleOptions> rules;
+  bool self_enabled = true;     ///< the agent's own series
+  nanoseconds self_interval{};
   LogLevel log_level = LogLevel::info;
   std::string control_socket;
 };

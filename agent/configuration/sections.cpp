@@ -171,6 +171,13 @@ constexpr KeyDeclaration kRuleKeys[] = {
      .help = "how bad silence is", .choices = "warn|critical"},
 };
 
+constexpr KeyDeclaration kSelfKeys[] = {
+    {.key = "enabled", .type = Type::boolean, .default_text = "true",
+     .help = "false: the agent gives no series of itself"},
+    {.key = "interval", .type = Type::duration, .default_text = "60s",
+     .help = "how often it does", .min = 0.1, .max = kDay},
+};
+
 constexpr KeyDeclaration kLogKeys[] = {
     {.key = "level", .type = Type::choice, .default_text = "info", .help = "how much to log",
      .choices = "error|warn|info|debug"},
@@ -196,6 +203,8 @@ constexpr SectionDeclaration kSeriesSection{
     kSeriesKeys};
 constexpr SectionDeclaration kRuleSection{
     "[[rule]]", "when to raise an alert event", kRuleKeys};
+constexpr SectionDeclaration kSelfSection{
+    "[self]", "the agent's own series, fieldpost_*", kSelfKeys};
 constexpr SectionDeclaration kLogSection{"[log]", "standard error, or the journal", kLogKeys};
 constexpr SectionDeclaration kControlSection{"[control]", "the local control socket", kControlKeys};
 
@@ -203,7 +212,7 @@ namespace {
 
 constexpr const SectionDeclaration* kSections[] = {
     &kDeviceSection, &kBrokerSection,   &kSamplingSection, &kSourceSection, &kOutboxSection,
-    &kSeriesSection, &kDeadbandSection, &kRuleSection,     &kLogSection,    &kControlSection,
+    &kSeriesSection, &kDeadbandSection, &kRuleSection,     &kSelfSection,     &kLogSection,    &kControlSection,
 };
 
 }  // namespace
