@@ -45,12 +45,19 @@ def good_history(runs=3, segments_per_run=6, series=4):
 
 def document_of(seq, samples, series):
     """A message as the schema has it; `samples` are (series index, boot-time seconds, value)."""
+    start = samples[0][1]
+    times = [sorted({round((at - start) * 1000) for _, at, _ in samples})]
     return {
-        "device": DEVICE, "epoch": EPOCH, "seq": seq, "lane": "live", "boot": "b",
-        "series": [{"name": "fieldpost_simulated_value", "kind": "counter",
-                    "labels": {"instance": "proof", "shape": "ramp", "index": str(index)}}
+        "v": 1, "device": DEVICE, "epoch": EPOCH, "seq": seq, "lane": "live",
+        "boot": "01234567-89ab-cdef-0123-456789abcdef",
+        "time": {"boot_ms": round(start * 1000), "start": "2026-11-20T12:00:00.000Z", "error_ms": 1,
+                 "trusted": True},
+        "series": [{"name": "fieldpost_simulated_value",
+                    "labels": {"instance": "proof", "shape": "ramp", "index": str(index)},
+                    "unit": "", "kind": "counter",
+                    "samples": {"t": 0, "v": [value for which, _, value in samples if which == index]}}
                    for index in range(series)],
-        "samples": [{"s": index, "t": round(at * 1e9), "v": value} for index, at, value in samples],
+        "times": times,
     }
 
 
@@ -71,11 +78,6 @@ def changed(history, position, change):
     return worse
 
 
-def values_of(document):
-    """The list of samples of a document, to be changed in place."""
-    return document["samples"]
-
-
 def unrepeated(history):
     """Positions of arrivals that came once, away from both ends."""
     payloads = [arrival.payload for arrival in history.arrivals]
@@ -83,17 +85,26 @@ def unrepeated(history):
             if payloads.count(payload) == 1 and 0 < position < len(payloads) - 1]
 
 
+def first_samples_of(document):
+    return next(entry["samples"] for entry in document["series"] if "samples" in entry)
+
+
 def alter_first_ramp_value(document, by):
-    values_of(document)[0]["v"] += by
+    first_samples_of(document)["v"][0] += by
 
 
 def remove_one_sample(document):
-    del values_of(document)[0]
+    """The newest sample of the first series."""
+    samples = first_samples_of(document)
+    document["times"].append(document["times"][samples["t"]][:-1])
+    samples["t"] = len(document["times"]) - 1
+    del samples["v"][-1]
 
 
 def add_gap(document, seq, readings):
     document.setdefault("gaps", []).append(
-        {"cause": "quota", "lane": "live", "readings": readings, "first_seq": seq, "last_seq": seq})
+        {"cause": "quota", "lane": "live", "readings": readings, "first_seq": seq, "last_seq": seq,
+         "start": 0, "end": 0})
 
 
 def publish(broker, certificate, arrivals):

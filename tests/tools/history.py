@@ -200,8 +200,8 @@ class _Judge:
 
     def _run_at(self, boot_seconds):
         for number, run in enumerate(self._history.runs, start=1):
-            # A microsecond of grace: payload times may be rounded.
-            if run.started - 1e-3 <= boot_seconds <= run.ended + 1e-3:
+            # Times in messages are rounded to milliseconds.
+            if run.started - 2e-3 <= boot_seconds <= run.ended + 2e-3:
                 return number
         return None
 

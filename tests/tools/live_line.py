@@ -14,7 +14,7 @@ class LiveLine:
         self._lock = threading.Lock()
         self._shown = False
         self._waiting = []
-        self._newest = {}    # series -> (utc seconds, value)
+        self._newest = {}    # series -> (boot-time seconds, value)
         self._rates = {}     # series -> change a second
 
     def begin(self):
@@ -46,10 +46,10 @@ class LiveLine:
     def _lines(self, message):
         for sample in message.samples:
             previous = self._newest.get(sample.series)
-            if previous and sample.utc > previous[0]:
+            if previous and sample.boot_seconds > previous[0]:
                 self._rates[sample.series] = ((sample.value - previous[1])
-                                              / (sample.utc - previous[0]))
-            self._newest[sample.series] = (sample.utc, sample.value)
+                                              / (sample.boot_seconds - previous[0]))
+            self._newest[sample.series] = (sample.boot_seconds, sample.value)
         clock = time.strftime("%H:%M:%S")
         series = len({reading.series for reading in [*message.samples, *message.summaries]})
         head = f"  {clock} {message.lane:5} {message.seq:6} {series:6} {message.readings:8}"

@@ -2,8 +2,8 @@
 """One message of the agent, read from its JSON payload (packaging/schema/). A consumer's view,
 written from the schema and not from the agent's code."""
 
+import datetime
 import json
-import time
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,7 +20,7 @@ class SampleReading:
     kind: str
     value: object  # int or float, exactly as it came
     boot_seconds: float
-    utc: float
+    utc: object  # seconds since 1970, or None while the time is not known
 
     @property
     def is_ramp(self):
@@ -103,21 +103,69 @@ def _parse(topic, payload):
 
 
 def _message(topic, document):
-    series = [(series_text(entry["name"], tuple(entry["labels"].items())), entry)
-              for entry in document["series"]]
+    if document["v"] != 1:
+        raise ValueError(f"version {document['v']}, we know 1")
+    boot_ms = document["time"]["boot_ms"]
+    utc_start = _utc_seconds(document["time"]["start"])
+    times = document.get("times", ())
+    samples = []
+    summaries = []
+    for entry in document.get("series", ()):
+        labels = tuple(entry["labels"].items())
+        text = series_text(entry["name"], labels)
+        if "samples" in entry:
+            samples += _samples(entry, text, labels, times, boot_ms, utc_start)
+        if "summaries" in entry:
+            summaries += _summaries(entry, text)
     message = Message(
         device=document["device"], epoch=document["epoch"], seq=document["seq"],
-        lane=document["lane"], boot=document["boot"],
-        samples=tuple(SampleReading(
-            series=series[sample["s"]][0], name=series[sample["s"]][1]["name"],
-            labels=tuple(series[sample["s"]][1]["labels"].items()),
-            kind=series[sample["s"]][1]["kind"], value=sample["v"],
-            boot_seconds=sample["t"] / 1e9, utc=sample["t"] / 1e9)
-            for sample in document.get("samples", ())),
-        summaries=(), 
-        events=tuple(EventReading(e["name"], e["severity"], e["message"], e["value"])
-                     for e in document.get("events", ())),
-        gaps=tuple(GapReport(g["cause"], g["lane"], g["readings"], g["first_seq"], g["last_seq"])
-                   for g in document.get("gaps", ())),
-        content=json.dumps(document, sort_keys=True))
+        lane=document["lane"], boot=document["boot"], samples=tuple(samples),
+        summaries=tuple(summaries),
+        events=tuple(EventReading(event["name"], event["severity"], event["message"],
+                                  _number(event["value"]))
+                     for event in document.get("events", ())),
+        gaps=tuple(GapReport(gap["cause"], gap["lane"], gap["readings"], gap["first_seq"],
+                             gap["last_seq"])
+                   for gap in document.get("gaps", ())),
+        content=_content(document))
+    if topic.split("/")[-2:] != [message.device, message.lane]:
+        raise ValueError(f"topic {topic} of a message of {message.device}, lane {message.lane}")
     return message
+
+
+def _samples(entry, text, labels, times, boot_ms, utc_start):
+    offsets = times[entry["samples"]["t"]]
+    values = entry["samples"]["v"]
+    if len(offsets) != len(values):
+        raise ValueError(f"{text}: {len(offsets)} times for {len(values)} values")
+    return [SampleReading(series=text, name=entry["name"], labels=labels, kind=entry["kind"],
+                          value=_number(value), boot_seconds=(boot_ms + offset) / 1000,
+                          utc=None if utc_start is None else utc_start + offset / 1000)
+            for offset, value in zip(offsets, values)]
+
+
+def _summaries(entry, text):
+    columns = entry["summaries"]
+    return [SummaryReading(text, entry["name"], count, _number(columns["min"][at]),
+                           _number(columns["max"][at]), _number(columns["last"][at]))
+            for at, count in enumerate(columns["count"])]
+
+
+def _number(value):
+    """Integers beyond 2^53 come as digits, doubles without a JSON form as words."""
+    if isinstance(value, str):
+        return int(value) if value.lstrip("-").isdigit() else float(value)
+    return value
+
+
+def _utc_seconds(text):
+    if text is None:
+        return None
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def _content(document):
+    """What must be equal in a duplicate: everything but UTC, which may have become known, or better
+    known, between the two sendings."""
+    fixed = {**document, "time": {"boot_ms": document["time"]["boot_ms"]}}
+    return json.dumps(fixed, sort_keys=True)
