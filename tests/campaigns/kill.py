@@ -17,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.tools import history as judge  # noqa: E402
+from tests.tools import message as wire  # noqa: E402
 from tests.tools import schema  # noqa: E402
 from tests.tools.agent import Agent, find_binary, ramp_source  # noqa: E402
 from tests.tools.broker import Broker  # noqa: E402
@@ -122,7 +123,6 @@ def drain(agent, consumer):
 
     def all_arrived():
         nonlocal position
-        from tests.tools import message as wire
         arrivals = consumer.snapshot()
         for arrival in arrivals[position:]:
             message = wire.parse(arrival.topic, arrival.payload)

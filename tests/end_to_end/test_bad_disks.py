@@ -9,6 +9,7 @@ import pytest
 
 from tests.end_to_end.test_refusals import complaints
 from tests.tools.agent import ramp_source
+from tests.tools.child import wait_until
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a tmpfs")
 
@@ -70,7 +71,6 @@ def test_a_disk_that_fills_up_while_running_is_worked_around(road, small_disk):
         assert agent.running
         (small_disk / "ballast").unlink()
         count = len(agent.durable_segments())
-        from tests.tools.child import wait_until
         wait_until(lambda: len(agent.durable_segments()) > count + 3, 40,
                    "durable segments once there is room again")
     road.wait_until_delivered(agent)

@@ -13,7 +13,7 @@ def test_the_progress_of_a_real_encode_arrives(road):
     agent = road.agent(flush_interval=0.5, sections={
         "source.encode": {"driver": "ffmpeg", "listen": f"unix:{socket}", "interval": "200ms"}})
     with agent:
-        agent.wait_for_log("connected", seconds=20)
+        agent.wait_for_log("link up", seconds=20)
         # -re: as fast as the picture would be shown, so that there is time to see it move.
         encode = subprocess.Popen(
             ["ffmpeg", "-nostdin", "-loglevel", "error", "-re", "-f", "lavfi",
