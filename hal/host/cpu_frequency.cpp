@@ -14,11 +14,11 @@ constexpr double kHertzPerKilohertz = 1000;
 
 constexpr std::array<std::pair<std::string_view, Metric>, 6> kAttributes{{
     {"cpuinfo_cur_freq",
-     {"node_cpu_frequency_hertz", "Current CPU thread frequency in hertz.", "hertz"}},
+     {"node_cpu_frequency_hertz", "Current cpu thread frequency in hertz.", "hertz"}},
     {"cpuinfo_min_freq",
-     {"node_cpu_frequency_min_hertz", "Minimum CPU thread frequency in hertz.", "hertz"}},
+     {"node_cpu_frequency_min_hertz", "Minimum cpu thread frequency in hertz.", "hertz"}},
     {"cpuinfo_max_freq",
-     {"node_cpu_frequency_max_hertz", "Maximum CPU thread frequency in hertz.", "hertz"}},
+     {"node_cpu_frequency_max_hertz", "Maximum cpu thread frequency in hertz.", "hertz"}},
     {"scaling_cur_freq",
      {"node_cpu_scaling_frequency_hertz", "Current scaled CPU thread frequency in hertz.", "hertz"}},
     {"scaling_min_freq",

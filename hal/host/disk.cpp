@@ -74,11 +74,12 @@ UdevFacts read_udev_facts(const FileTree& tree, const DiskstatsLine& line) {
   const auto text = tree.read("/run/udev/data/b" + std::to_string(line.major) + ":" +
                               std::to_string(line.minor));
   if (!text) return facts;  // no udev on this machine: the labels stay empty
-  std::string short_serial;
-  const std::array<std::pair<std::string_view, std::string*>, 6> wanted{{
-      {"E:ID_MODEL=", &facts.model},   {"E:ID_PATH=", &facts.path},
-      {"E:ID_REVISION=", &facts.revision}, {"E:ID_SERIAL=", &facts.serial},
-      {"E:ID_SERIAL_SHORT=", &short_serial}, {"E:ID_WWN=", &facts.wwn},
+  const std::array<std::pair<std::string_view, std::string*>, 5> wanted{{
+      {"E:ID_MODEL=", &facts.model},
+      {"E:ID_PATH=", &facts.path},
+      {"E:ID_REVISION=", &facts.revision},
+      {"E:ID_SERIAL_SHORT=", &facts.serial},
+      {"E:ID_WWN=", &facts.wwn},
   }};
   std::string_view rest = *text;
   while (!rest.empty()) {
@@ -88,7 +89,6 @@ UdevFacts read_udev_facts(const FileTree& tree, const DiskstatsLine& line) {
       if (entry.starts_with(key)) *value = entry.substr(key.size());
     }
   }
-  if (!short_serial.empty()) facts.serial = short_serial;
   return facts;
 }
 

@@ -106,11 +106,11 @@ Result<std::unique_ptr<Source>> open_pressure(const SourceContext& context) {
     // A kernel started without psi=1 has the files, but reading them says EOPNOTSUPP.
     if (file) {
       if (auto text = file->read(); !text) {
-        absent = Error{ErrorKind::NotPresent, text.error().sentence()};
+        if (!absent) absent = Error{ErrorKind::NotPresent, text.error().sentence()};
         continue;
       }
     } else {
-      absent = file.error();
+      if (!absent) absent = file.error();
       continue;
     }
     Pressure pressure{std::move(*file), std::nullopt, std::nullopt};

@@ -172,8 +172,9 @@ class HwmonSource final : public Source {
     auto file = tree_.keep(path);
     if (!file) return;  // write-only, or gone since it was listed
     const auto number = read_attribute(*file);
-    // What cannot be read now may be read later; what is no number (a directory, a word) never will.
-    if (!number && number.error().kind() != ErrorKind::Io && number.error().kind() != ErrorKind::Unavailable) return;
+    // What cannot be read now may be read later; what is no number (a word, the folder "power" that
+    // every device has) never will.
+    if (!number && (number.error().kind() == ErrorKind::Malformed || tree_.list(path))) return;
     const HwmonMetric metric = hwmon_metric(attribute, has_plain);
     const auto id = series_.add({metric.name,
                                  {{"chip", chip.label}, {"sensor", attribute.sensor}},
