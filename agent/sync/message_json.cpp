@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes the JSON message of a segment; the order of members is fixed, so that the same segment gives
+// the same bytes when it is sent again (but for the time, which may have become known meanwhile).
+#include "agent/sync/message_json.hpp"
+
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <map>
+#include <span>
+#include <vector>
+
+#include "platform/json.hpp"
+
+namespace fieldpost {
+namespace {
+
+constexpr std::int64_t kExactInDouble = 1LL << 53;
+
+void write_real(JsonWriter& json, double real) {
+  if (std::isfinite(real)) {
+    json.value(real);
+  } else if (std::isnan(real)) {
+    json.value("NaN");
+  } else {
+    json.value(real > 0 ? "+Inf" : "-Inf");
+  }
+}
+
+void write_value(JsonWriter& json, const Value& value) {
+  if (!value.is_integer()) {
+    write_real(json, value.real());
+  } else if (value.integer() > kExactInDouble || value.integer() < -kExactInDouble) {
+    json.value(std::to_string(value.integer()));
+  } else {
+    json.value(value.integer());
+  }
+}
+
+void write_labels(JsonWriter& json, std::span<const Label> labels) {
+  json.key("labels").begin_object();
+  for (const auto& label : labels) json.member(label.name, label.value);
+  json.end_object();
+}
+
+/// A run of readings of one series inside the segment's ordered vector.
+struct Run {
+  std::size_t first = 0;
+  std::size_t count = 0;
+};
+
+/// Where each series' readings stand; the segment keeps them ordered by series.
+template <typename Reading>
+std::vector<Run> runs_by_series(std::span<const Reading> readings, std::size_t series_count) {
+  std::vector<Run> runs(series_count);
+  for (std::size_t i = 0; i < readings.size(); ++i) {
+    const std::size_t at = index(readings[i].series);
+    if (at >= series_count) continue;  // the decoder refuses this; never write past the end
+    if (runs[at].count == 0) runs[at].first = i;
+    ++runs[at].count;
+  }
+  return runs;
+}
+
+class MessageWriter {
+ public:
+  MessageWriter(const SegmentContent& content, BootTime start, std::size_t bytes_max)
+      : content_{content}, start_{start}, bytes_max_{bytes_max} {}
+
+  bool too_long() const { return json_.bytes() > bytes_max_; }
+  std::string take() && { return std::move(json_).take(); }
+
+  void write(std::string_view device, const SegmentHeader& header, const MessageTime& time) {
+    json_.begin_object();
+    json_.member("v", 1).key("device").value(device);
+    json_.member("epoch", to_text(header.epoch)).member("seq", header.seq);
+    json_.key("lane").value(to_string(header.lane));
+    json_.member("boot", header.boot);
+    write_time(time);
+    if (!content_.series.empty()) write_series();
+    if (!content_.events.empty()) write_events();
+    if (!content_.gaps.empty()) write_gaps();
+    json_.end_object();
+  }
+
+ private:
+  std::int64_t offset_ms(BootTime time) const {
+    return std::chrono::round<milliseconds>(time - start_).count();
+  }
+
+  void write_time(const MessageTime& time) {
+    json_.key("time").begin_object();
+    json_.member("boot_ms", std::chrono::round<milliseconds>(time.start.time_since_epoch()).count());
+    if (time.utc) {
+      json_.member("start", to_rfc3339(time.utc->time));
+      json_.member("error_ms",
+                   std::chrono::ceil<milliseconds>(time.utc->error_bound).count());
+      json_.member("trusted", time.utc->trusted);
+    } else {
+      json_.key("start").null().key("error_ms").null().member("trusted", false);
+    }
+    json_.end_object();
+  }
+
+  void write_series() {
+    const auto sample_runs = runs_by_series<Sample>(content_.samples, content_.series.size());
+    const auto summary_runs = runs_by_series<Summary>(content_.summaries, content_.series.size());
+    json_.key("series").begin_array();
+    for (std::size_t i = 0; i < content_.series.size() && !too_long(); ++i) {
+      const Series& series = content_.series[i];
+      json_.begin_object().member("name", series.name);
+      write_labels(json_, series.labels);
+      json_.member("unit", series.unit).key("kind").value(to_string(series.kind));
+      if (sample_runs[i].count != 0) {
+        write_samples(std::span{content_.samples}.subspan(sample_runs[i].first, sample_runs[i].count));
+      }
+      if (summary_runs[i].count != 0) {
+        write_summaries(
+            std::span{content_.summaries}.subspan(summary_runs[i].first, summary_runs[i].count));
+      }
+      json_.end_object();
+    }
+    json_.end_array();
+    write_time_vectors();
+  }
+
+  void write_samples(std::span<const Sample> samples) {
+    std::vector<std::int64_t> times;
+    times.reserve(samples.size());
+    bool all_good = true;
+    for (const auto& sample : samples) {
+      times.push_back(offset_ms(sample.time));
+      all_good = all_good && sample.quality == Quality::good;
+    }
+    json_.key("samples").begin_object();
+    json_.member("t", vector_number(std::move(times)));
+    json_.key("v").begin_array();
+    for (const auto& sample : samples) write_value(json_, sample.value);
+    json_.end_array();
+    if (!all_good) {
+      json_.key("q").begin_array();
+      for (const auto& sample : samples) json_.value(static_cast<int>(sample.quality));
+      json_.end_array();
+    }
+    json_.end_object();
+  }
+
+  template <typename Write>
+  void column(std::string_view name, std::span<const Summary> summaries, Write write) {
+    json_.key(name).begin_array();
+    for (const auto& summary : summaries) write(summary);
+    json_.end_array();
+  }
+
+  void write_summaries(std::span<const Summary> summaries) {
+    std::vector<std::int64_t> starts;
+    std::vector<std::int64_t> ends;
+    bool any_increase = false;
+    bool all_good = true;
+    std::map<double, std::size_t> ranks;
+    for (const auto& summary : summaries) {
+      starts.push_back(offset_ms(summary.start));
+      ends.push_back(offset_ms(summary.end));
+      any_increase = any_increase || summary.increase.has_value();
+      all_good = all_good && summary.quality == Quality::good;
+      for (const auto& quantile : summary.quantiles) ++ranks[quantile.rank];
+    }
+    json_.key("summaries").begin_object();
+    json_.member("start", vector_number(std::move(starts)));
+    json_.member("end", vector_number(std::move(ends)));
+    column("count", summaries, [&](const Summary& s) { json_.value(s.count); });
+    column("min", summaries, [&](const Summary& s) { write_value(json_, s.min); });
+    column("max", summaries, [&](const Summary& s) { write_value(json_, s.max); });
+    column("mean", summaries, [&](const Summary& s) { write_real(json_, s.mean()); });
+    column("last", summaries, [&](const Summary& s) { write_value(json_, s.last); });
+    column("stddev", summaries, [&](const Summary& s) { write_real(json_, s.stddev); });
+    for (const auto& [rank, present] : ranks) {
+      column(quantile_name(rank), summaries, [&, r = rank](const Summary& s) { write_quantile(s, r); });
+    }
+    if (any_increase) {
+      column("increase", summaries, [&](const Summary& s) {
+        s.increase ? write_real(json_, *s.increase) : static_cast<void>(json_.null());
+      });
+      column("resets", summaries, [&](const Summary& s) { json_.value(s.resets); });
+    }
+    if (!all_good) {
+      column("q", summaries, [&](const Summary& s) { json_.value(static_cast<int>(s.quality)); });
+    }
+    json_.end_object();
+  }
+
+  /// 0.5 -> "p50", 0.999 -> "p99.9".
+  static std::string quantile_name(double rank) {
+    JsonWriter percent;
+    percent.value(std::round(rank * 1e6) / 1e4);
+    std::string text = std::move(percent).take();
+    if (text.ends_with(".0")) text.resize(text.size() - 2);
+    return "p" + text;
+  }
+
+  void write_quantile(const Summary& summary, double rank) {
+    for (const auto& quantile : summary.quantiles) {
+      if (quantile.rank == rank) return write_real(json_, quantile.value);
+    }
+    json_.null();
+  }
+
+  /// The number of this vector in "times"; equal vectors share one.
+  std::uint64_t vector_number(std::vector<std::int64_t> times) {
+    const std::uint64_t next = vectors_.size();
+    const auto [found, added] = vectors_.try_emplace(std::move(times), next);
+    if (added) in_order_.push_back(&found->first);
+    return found->second;
+  }
+
+  void write_time_vectors() {
+    json_.key("times").begin_array();
+    for (const auto* times : in_order_) {
+      json_.begin_array();
+      for (const std::int64_t offset : *times) json_.value(offset);
+      json_.end_array();
+      if (too_long()) break;
+    }
+    json_.end_array();
+  }
+
+  void write_events() {
+    json_.key("events").begin_array();
+    for (const auto& event : content_.events) {
+      json_.begin_object().member("name", event.name);
+      write_labels(json_, event.labels);
+      json_.key("severity").value(to_string(event.severity));
+      json_.member("t", offset_ms(event.time)).key("value");
+      std::isnan(event.value) ? static_cast<void>(json_.null()) : write_real(json_, event.value);
+      json_.member("message", event.message).end_object();
+    }
+    json_.end_array();
+  }
+
+  void write_gaps() {
+    json_.key("gaps").begin_array();
+    for (const auto& gap : content_.gaps) {
+      json_.begin_object().key("cause").value(to_string(gap.cause));
+      json_.key("lane").value(to_string(gap.lane));
+      json_.member("readings", gap.readings);
+      json_.member("first_seq", gap.first_seq).member("last_seq", gap.last_seq);
+      const bool times_known = gap.first != BootTime{} || gap.last != BootTime{};
+      if (times_known) {
+        json_.member("start", offset_ms(gap.first)).member("end", offset_ms(gap.last));
+      } else {
+        json_.key("start").null().key("end").null();
+      }
+      json_.end_object();
+    }
+    json_.end_array();
+  }
+
+  const SegmentContent& content_;
+  BootTime start_;
+  std::size_t bytes_max_;
+  JsonWriter json_;
+  std::map<std::vector<std::int64_t>, std::uint64_t> vectors_;
+  std::vector<const std::vector<std::int64_t>*> in_order_;
+};
+
+}  // namespace
+
+Result<std::string> to_json_message(std::string_view device, const SegmentHeader& header,
+                                    const SegmentContent& content, const MessageTime& time,
+                                    std::size_t bytes_max) {
+  MessageWriter writer{content, time.start, bytes_max};
+  writer.write(device, header, time);
+  if (writer.too_long()) {
+    return Error{ErrorKind::OutOfRange,
+                 "message of seq " + std::to_string(header.seq) + " is longer than " +
+                     std::to_string(bytes_max) + " bytes"};
+  }
+  return std::move(writer).take();
+}
+
+}  // namespace fieldpost

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// A segment as the JSON message that consumers get: version 1 of the published schema
+// (packaging/schema/fieldpost-message-v1.schema.json). Written straight to text, columns as arrays,
+// each vector of times once however many series share it.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "agent/store/segment.hpp"
+#include "agent/store/store.hpp"
+
+namespace fieldpost {
+
+/// The time of a message: UTC where the boot is known.
+struct MessageTime {
+  BootTime start;  ///< what offsets count from
+  std::optional<Store::UtcStamp> utc;
+};
+
+/// Writes one message. Times are whole milliseconds from `time.start`. Integers beyond 2^53 are
+/// strings of digits; doubles without a JSON form are "NaN", "+Inf", "-Inf".
+///
+/// Errors: OutOfRange  the text would be longer than `bytes_max`; writing stops as soon as it is
+Result<std::string> to_json_message(std::string_view device, const SegmentHeader& header,
+                                    const SegmentContent& content, const MessageTime& time,
+                                    std::size_t bytes_max);
+
+}  // namespace fieldpost
