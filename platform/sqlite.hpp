@@ -35,6 +35,7 @@ class SqliteStatement {
   void bind_null(int parameter);
 
   /// True: a row is ready; false: done (and reset, ready to be run again). An error resets, too.
+  /// Errors: Full, Denied (read-only), OutOfRange (a constraint), Malformed, Io, Bug (a bind failed)
   Result<bool> step();
   /// Runs to the end, for statements without rows.
   Result<void> run();
@@ -79,8 +80,10 @@ class Sqlite {
   Sqlite& operator=(Sqlite&& other) noexcept;
   ~Sqlite();
 
+  /// Errors: Bug (wrong SQL, no such table), Malformed, Io
   Result<SqliteStatement> prepare(std::string_view sql);
   /// Runs one or more statements that return no rows.
+  /// Errors: Full, Denied (read-only), OutOfRange (a constraint), Malformed, Io, Bug
   Result<void> execute(const char* sql);
   /// PASSIVE: as much as can be done without waiting.
   Result<void> checkpoint();
@@ -101,10 +104,13 @@ class Sqlite {
 /// move nor go meanwhile.
 class SqliteTransaction {
  public:
+  /// Errors: Unavailable (another process writes), Denied, Full, Io, Bug (one is open already)
   static Result<SqliteTransaction> begin(Sqlite& database);
   SqliteTransaction(SqliteTransaction&& other) noexcept;
   SqliteTransaction& operator=(SqliteTransaction&&) = delete;
   ~SqliteTransaction();
+  /// On failure nothing of the transaction is kept.
+  /// Errors: Full, Io
   Result<void> commit();
 
  private:

@@ -92,6 +92,13 @@ TEST(Log, TwoThingsThatFailAreNotARepeat) {
   EXPECT_EQ(log.lines().size(), 5U);
 }
 
+TEST(Log, FoldsNoDebugLines) {
+  const ManualClock clock;
+  CollectingLog log{clock};
+  for (int i = 0; i < 10; ++i) log.log().debug("segment durable", {{"lane", "live"}});
+  EXPECT_EQ(log.lines().size(), 10U);
+}
+
 TEST(Log, SaysAtItsEndWhatIsStillFolded) {
   const ManualClock clock;
   std::vector<std::string> lines;
