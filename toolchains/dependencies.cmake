@@ -54,18 +54,19 @@ _fieldpost_dependency(expected)
 # Must be what format.cc was built with: no locale, so no iostream (toolchains/README.md). For the same reason do not include
 # fmt/chrono.h, fmt/ostream.h or fmt/std.h in shipped code without looking at the size.
 _fieldpost_dependency(fmt fmt/lib/libfmt.a)
-target_compile_definitions(deps::fmt INTERFACE FMT_STATIC_THOUSANDS_SEPARATOR=',')
+target_compile_definitions(deps::fmt INTERFACE FMT_STATIC_THOUSANDS_SEPARATOR=',' FMT_USE_LONG_DOUBLE=0)
 
 # Asio guesses ASIO_HAS_STD_ALIGNED_ALLOC from whether a standard header came before it; two files that guess differently free
 # with the wrong function. So nobody guesses.
 _fieldpost_dependency(asio asio/lib/libasio.a)
 target_compile_definitions(deps::asio INTERFACE
-  ASIO_STANDALONE ASIO_SEPARATE_COMPILATION ASIO_NO_DEPRECATED ASIO_HAS_STD_ALIGNED_ALLOC=1)
+  ASIO_STANDALONE ASIO_SEPARATE_COMPILATION ASIO_NO_DEPRECATED ASIO_HAS_STD_ALIGNED_ALLOC=1 ASIO_NO_IOSTREAM)
 target_link_libraries(deps::asio INTERFACE Threads::Threads)
 
 # toml::parse() returns a toml::parse_result instead of throwing.
-_fieldpost_dependency(tomlplusplus)
-target_compile_definitions(deps::tomlplusplus INTERFACE TOML_EXCEPTIONS=0 TOML_ENABLE_WINDOWS_COMPAT=0)
+_fieldpost_dependency(tomlplusplus tomlplusplus/lib/libtomlplusplus.a)
+target_compile_definitions(deps::tomlplusplus INTERFACE TOML_HEADER_ONLY=0 TOML_EXCEPTIONS=0 TOML_ENABLE_WINDOWS_COMPAT=0
+  TOML_ENABLE_FORMATTERS=0 TOML_FLOAT_CHARCONV=1)
 
 # Whoever links Paho answers its connect() and getaddrinfo() (fieldpost::link does): Paho gets one end of a socket pair, our
 # TLS the other. --undefined pulls the answering object out of its archive, which stands before Paho's on the command line.
