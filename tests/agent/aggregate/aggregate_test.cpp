@@ -141,6 +141,24 @@ TEST_F(AggregateTest, AdvanceLooksAfterWindowsOfEveryLength) {
   EXPECT_EQ(windows[b], 3);
 }
 
+TEST_F(AggregateTest, AdvanceClosesALongWindowAfterShortOnesThoughNothingComesAnyMore) {
+  const SeriesId a = windowed("a", seconds{10});
+  const SeriesId b = windowed("b", seconds{60});
+  give(a, 1, 1);
+  give(b, 1, 1);
+  for (int t = 2; t <= 61; ++t) stage_.advance(at(t));
+  EXPECT_EQ(out_.summaries.size(), 2U);
+}
+
+TEST_F(AggregateTest, TheSumLosesNothingBesideALargeValue) {
+  const SeriesId id = windowed("x", seconds{10});
+  give(id, 1e16, 1);
+  for (int i = 0; i < 1000; ++i) give(id, 1.0, 2);
+  give(id, -1e16, 3);
+  stage_.finish();
+  EXPECT_EQ(out_.summaries.at(0).sum, 1000);
+}
+
 TEST_F(AggregateTest, ALateSampleIsCountedAndLeftOut) {
   const SeriesId id = windowed("x", seconds{10});
   give(id, 1, 5);

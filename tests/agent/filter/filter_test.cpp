@@ -221,6 +221,15 @@ TEST_F(FilterTest, ADeadbandOfZeroPassesEveryChangeAndNothingElse) {
   expect_counts_add_up();
 }
 
+TEST_F(FilterTest, TheDeadbandComparesCalibratedValues) {
+  policies_["x"].scale = 10;
+  policies_["x"].deadband = Deadband{5, 0, seconds{0}};
+  const SeriesId id = add("x");
+  double t = 0;
+  for (const double v : {1.0, 1.4, 1.6}) give(id, v, ++t);
+  EXPECT_EQ(values(), (std::vector<double>{10, 16}));
+}
+
 TEST_F(FilterTest, ARelativeDeadbandGrowsWithTheValue) {
   policies_["x"].deadband = Deadband{0, 0.1, seconds{0}};
   const SeriesId id = add("x");

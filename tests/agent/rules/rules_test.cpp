@@ -173,6 +173,32 @@ TEST_F(RulesTest, FromTooHighToTooLowIsTwoStories) {
   EXPECT_EQ(rules_->active(), 0U);
 }
 
+TEST_F(RulesTest, HysteresisOfOneSideDoesNotWidenTheOther) {
+  auto options = rule();
+  options.warn_above = 85;
+  options.warn_below = 10;
+  options.hysteresis = 2;
+  start({options});
+  const SeriesId id = add("temp");
+  give(id, 90, 1);
+  give(id, 11, 2);
+  EXPECT_EQ(story(), "warn resolved");
+}
+
+TEST_F(RulesTest, TheTimeOnOneSideDoesNotCountForTheOther) {
+  auto options = rule();
+  options.warn_above = 85;
+  options.warn_below = 10;
+  options.for_duration = seconds{10};
+  start({options});
+  const SeriesId id = add("temp");
+  for (int t = 0; t < 5; ++t) give(id, 90, t);
+  for (int t = 5; t < 15; ++t) give(id, 5, t);
+  EXPECT_EQ(story(), "");
+  give(id, 5, 15);
+  EXPECT_EQ(story(), "warn");
+}
+
 TEST_F(RulesTest, HysteresisHoldsTheAlarmUntilTheValueIsWellBack) {
   auto options = rule();
   options.warn_above = 85;
@@ -349,8 +375,9 @@ TEST_F(RulesStatistic, RateOfAGaugeFallsToo) {
   give(id, 10, 3);
   EXPECT_EQ(story(), "warn");
   EXPECT_EQ(events_.events[0].value, -5);
-  give(id, 10, 3);  // no time has passed: nothing to say
+  give(id, 50, 3);  // no time has passed: nothing to say
   EXPECT_EQ(story(), "warn");
+  EXPECT_EQ(rules_->counts().compared, 1U);
 }
 
 // ---- dead-man -----------------------------------------------------------------------------------

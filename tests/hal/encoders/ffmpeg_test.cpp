@@ -190,7 +190,7 @@ TEST_F(Ffmpeg, ARestartedEncoderIsTakenOnAndItsCountersStartAnew) {
   {
     const auto encoder = connect();
     read(1);
-    write(encoder, "frame=99\nprogress=continue\n");
+    write(encoder, "frame=99\nprogress=end\n");
   }
   const auto second = connect();
   write(second, "frame=5\nprogress=continue\n");
@@ -198,6 +198,7 @@ TEST_F(Ffmpeg, ARestartedEncoderIsTakenOnAndItsCountersStartAnew) {
   auto readings = read(3);
   EXPECT_EQ(readings.at("frames_total"), 0);
   EXPECT_EQ(readings.at("restarts_total"), 1);
+  EXPECT_EQ(readings.at("finished"), 0);
   EXPECT_EQ(read(4).at("frames_total"), 5);
 }
 
