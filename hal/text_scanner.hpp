@@ -56,13 +56,13 @@ class TextScanner {
 
   /// Characters up to `stop`, which is gone past; nothing (and no move) if the line has none.
   std::optional<std::string_view> word_until(char stop) noexcept {
-    for (const char* c = at_; c != end_ && *c != '\n'; ++c) {
-      if (*c != stop) continue;
-      const std::string_view found{at_, static_cast<std::size_t>(c - at_)};
-      at_ = c + 1;
-      return found;
-    }
-    return std::nullopt;
+    const auto* found =
+        static_cast<const char*>(std::memchr(at_, stop, static_cast<std::size_t>(end_ - at_)));
+    if (found == nullptr) return std::nullopt;
+    const std::string_view word{at_, static_cast<std::size_t>(found - at_)};
+    if (word.find('\n') != std::string_view::npos) return std::nullopt;
+    at_ = found + 1;
+    return word;
   }
 
   /// A whole number of decimal digits, after blanks. Nothing if there is none, if it does not fit
