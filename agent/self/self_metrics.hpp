@@ -45,6 +45,9 @@ inline constexpr Metric kConnects{"fieldpost_link_connects_total", "Connections 
 inline constexpr Metric kConnectFailures{"fieldpost_link_failures_total", "Attempts that failed and connections that broke.", "", kCounter};
 inline constexpr Metric kSent{"fieldpost_link_sent_bytes_total", "Bytes sent, as on the wire.", "bytes", kCounter};
 inline constexpr Metric kReceived{"fieldpost_link_received_bytes_total", "Bytes received, as on the wire.", "bytes", kCounter};
+inline constexpr Metric kMessagesSent{"fieldpost_messages_sent_total", "Messages handed to the link, repeats included.", "", kCounter};
+inline constexpr Metric kMessagesFailed{"fieldpost_messages_failed_total", "Messages not acknowledged; each is sent again.", "", kCounter};
+inline constexpr Metric kMessagesGivenUp{"fieldpost_messages_given_up_total", "Messages that can never be sent; each is reported as a gap.", "", kCounter};
 
 // Of the process.
 inline constexpr Metric kCpu{"fieldpost_process_cpu_seconds_total", "CPU time of the agent, user and system.", "seconds", kCounter};

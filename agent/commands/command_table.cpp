@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of commands, their help, and the dispatch.
+#include <algorithm>
+#include <cstdio>
+#include <vector>
+
+#include "agent/commands/command.hpp"
+#include "agent/configuration/edit_distance.hpp"
+
+namespace fieldpost {
+namespace {
+
+constexpr const Command* kCommands[] = {&kRunCommand,    &kCheckCommand, &kSourcesCommand,
+                                        &kStatusCommand, &kVersionCommand};
+
+std::string padded(std::string_view text, std::size_t width) {
+  std::string result{text};
+  if (result.size() < width) result.append(width - result.size(), ' ');
+  return result + " ";
+}
+
+std::string option_text(const CommandOption& option) {
+  std::string text{option.name};
+  if (!option.value.empty()) text += " " + std::string{option.value};
+  return text;
+}
+
+const Command* find_command(std::string_view name) {
+  const auto* found = std::find_if(std::begin(kCommands), std::end(kCommands),
+                                   [&](const Command* command) { return command->name == name; });
+  return found == std::end(kCommands) ? nullptr : *found;
+}
+
+}  // namespace
+
+std::span<const Command* const> command_table() { return kCommands; }
+
+std::string help_text() {
+  std::string text =
+      "fieldpost reads sensors, encoders and counters of this machine, keeps the readings on disk until\n"
+      "the broker has acknowledged them, and sends them over mutual-TLS MQTT.\n"
+      "\n"
+      "usage: fieldpost COMMAND [OPTION...]\n"
+      "\n"
+      "commands:\n";
+  for (const Command* command : kCommands) {
+    text += "  " + padded(command->name, 8) + std::string{command->summary} + "\n";
+  }
+  text +=
+      "\n"
+      "`fieldpost COMMAND --help` tells about one of them, with examples.\n"
+      "\n"
+      "a first look, without configuration:\n"
+      "  fieldpost sources\n"
+      "then copy packaging/examples/gateway.toml to /etc/fieldpost/fieldpost.toml, name your broker, and:\n"
+      "  fieldpost check\n"
+      "  fieldpost run\n"
+      "\n"
+      "exit codes: 0 done; 1 failed (standard error says why and what to do); 2 wrong command line\n";
+  return text;
+}
+
+std::string help_text(const Command& command) {
+  std::string text = "usage: fieldpost " + std::string{command.name};
+  for (const CommandOption& option : command.options) text += " [" + option_text(option) + "]";
+  text += "\n\n" + std::string{command.help} + "\n";
+  if (!command.options.empty()) {
+    text += "options:\n";
+    for (const CommandOption& option : command.options) {
+      text += "  " + padded(option_text(option), 18) + std::string{option.help};
+      if (!option.choices.empty()) text += " (" + std::string{option.choices} + ")";
+      text += "\n";
+    }
+    text += "\n";
+  }
+  return text + "examples:\n" + std::string{command.examples};
+}
+
+void complain(std::string_view command, std::string_view sentence) {
+  const std::string line = "fieldpost " + std::string{command} + ": " + std::string{sentence} + "\n";
+  std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+void print(std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+ExitCode run_command_line(std::span<const std::string_view> words) {
+  if (words.empty()) {
+    const std::string text = help_text();
+    std::fwrite(text.data(), 1, text.size(), stderr);
+    return ExitCode::usage;
+  }
+  if (words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
+    const Command* command = words.size() > 1 ? find_command(words[1]) : nullptr;
+    print(command != nullptr ? help_text(*command) : help_text());
+    return ExitCode::ok;
+  }
+  const std::string_view name = words[0] == "--version" ? std::string_view{"version"} : words[0];
+  const Command* command = find_command(name);
+  if (command == nullptr) {
+    std::vector<std::string_view> names;
+    for (const Command* each : kCommands) names.push_back(each->name);
+    const std::string_view meant = nearest(name, names);
+    std::string sentence = "fieldpost: unknown command \"" + std::string{name} + "\"; ";
+    sentence += meant.empty() ? "`fieldpost --help` lists the commands\n"
+                              : "did you mean \"" + std::string{meant} + "\"?\n";
+    std::fwrite(sentence.data(), 1, sentence.size(), stderr);
+    return ExitCode::usage;
+  }
+  const auto arguments = Arguments::parse(words.subspan(1), command->options);
+  if (!arguments) {
+    complain(command->name, arguments.error().sentence() + "; see fieldpost " +
+                                std::string{command->name} + " --help");
+    return ExitCode::usage;
+  }
+  if (arguments->help_wanted()) {
+    print(help_text(*command));
+    return ExitCode::ok;
+  }
+  return command->run(*arguments);
+}
+
+}  // namespace fieldpost

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// `fieldpost run`: the agent itself, in the foreground; systemd or a shell holds it.
+#include <csignal>
+#include <unistd.h>
+
+#include <memory>
+
+#include "agent/build_facts.hpp"
+#include "agent/commands/command.hpp"
+#include "agent/configuration/configuration.hpp"
+#include "agent/local/service_notice.hpp"
+#include "agent/wiring.hpp"
+
+namespace fieldpost {
+namespace {
+
+constexpr CommandOption kOptions[] = {
+    {"--config", "FILE", "configuration; default /etc/fieldpost/fieldpost.toml"},
+    {"--root", "DIR", "read a captured /proc and /sys below DIR instead of this machine's"},
+};
+
+/// Feeds systemd's watchdog as long as sources are being read. A loop that turns while no read comes
+/// back is as dead as one that hangs, so its turning alone is not enough.
+class Watchdog {
+ public:
+  /// All lent, all outlive it.
+  Watchdog(EventLoop& loop, const ServiceNotice& notice, const Agent& agent)
+      : loop_{loop}, notice_{notice}, agent_{agent}, progress_at_{loop.clock().now()} {
+    if (const auto interval = notice.alive_interval()) {
+      timer_ = loop.every(loop.clock().now(), *interval, [this] { look(); });
+    }
+  }
+
+ private:
+  void look() {
+    const BootTime now = loop_.clock().now();
+    const std::uint64_t progress = agent_.progress();
+    if (progress != progress_) progress_at_ = now;
+    progress_ = progress;
+    const nanoseconds expected = agent_.progress_interval();
+    // Without a source that works there is no progress to expect: the loop's turning must do.
+    const bool overdue = expected != nanoseconds::max() &&
+                         now - progress_at_ > expected * 2 + *notice_.alive_interval() * 2;
+    if (!overdue) notice_.alive();
+  }
+
+  EventLoop& loop_;
+  const ServiceNotice& notice_;
+  const Agent& agent_;
+  Subscription timer_;
+  std::uint64_t progress_ = 0;
+  BootTime progress_at_;
+};
+
+/// SIGHUP: reloading comes later; until then a file that would be refused is told before the restart.
+void recheck(Log& log, const std::string& path) {
+  const ConfigurationResult loaded = load_configuration(path, driver_table());
+  for (const Problem& problem : loaded.problems) {
+    if (problem.severity == Problem::Severity::error) {
+      log.error("configuration refused, the running one stays", {{"problem", to_text(problem)}});
+    }
+  }
+  if (loaded.ok()) {
+    log.info("configuration is right; restart to apply it, this version does not reload",
+             {{"file", path}});
+  }
+}
+
+void run_until_stopped(EventLoop& loop, Log& log, Agent& agent, const std::string& path) {
+  const ServiceNotice notice{ServiceNotice::environment()};
+  const auto stop = [&] {
+    log.info("stopping");
+    notice.stopping();
+    // Should the disk hang in the last flush, the kernel ends us: nothing durable depends on it.
+    ::alarm(static_cast<unsigned>(Agent::kStopTime.count()));
+    agent.stop([&] { loop.stop(); });
+  };
+  const Subscription terminate = loop.on_signal(SIGTERM, stop);
+  const Subscription interrupt = loop.on_signal(SIGINT, stop);
+  const Subscription hang_up = loop.on_signal(SIGHUP, [&] { recheck(log, path); });
+  agent.start();
+  notice.ready("running");
+  const Watchdog watchdog{loop, notice, agent};
+  loop.run();
+  log.info("stopped");
+}
+
+ExitCode run_agent(const Arguments& arguments) {
+  const std::string path = arguments.text("--config", kDefaultConfigurationPath);
+  ConfigurationResult loaded = load_configuration(path, driver_table());
+  if (!loaded.ok()) {
+    for (const Problem& problem : loaded.problems) {
+      if (problem.severity == Problem::Severity::error) complain("run", to_text(problem));
+    }
+    return ExitCode::failed;
+  }
+  const SystemClock clock;
+  Log log{clock, loaded.configuration.log_level};
+  const auto loop = make_event_loop(clock, &log);
+  const FileTree tree{arguments.text("--root", "/")};
+  const std::string device = loaded.configuration.device_name;
+  const std::size_t sources = loaded.configuration.sources.size();
+  auto agent = Agent::make(*loop, log, tree, std::move(loaded.configuration));
+  if (!agent) {
+    complain("run", path + ": " + agent.error().sentence());
+    return ExitCode::failed;
+  }
+  log.info("starting", {{"version", build_facts::kVersion}, {"device", device},
+                        {"configuration", path}, {"sources", sources}});
+  // `fieldpost check` is the place for warnings; here they are for whoever reads the log later.
+  for (const Problem& problem : loaded.problems) {
+    log.info("configuration", {{"warning", to_text(problem)}});
+  }
+  run_until_stopped(*loop, log, **agent, path);
+  // A read that hangs in the kernel cannot be waited for; everything durable is closed by now.
+  if ((*agent)->stuck()) ::_exit(static_cast<int>(ExitCode::ok));
+  return ExitCode::ok;
+}
+
+}  // namespace
+
+constexpr Command kRunCommand{
+    "run", "read, keep and send, until stopped",
+    "Runs the agent in the foreground. It logs to standard error. It starts although the broker, the disk\n"
+    "or single sources are out of order, and goes on trying; a configuration that is wrong, or names a\n"
+    "file that is not there, is refused with one line a problem.\n"
+    "\n"
+    "SIGTERM, SIGINT  stop in order within 5 seconds: flush, send, disconnect, close\n"
+    "SIGHUP           check the configuration file and say what is wrong with it; applied at restart\n"
+    "\n"
+    "exit codes: 0 stopped in order; 1 not started (standard error says why); 2 wrong command line\n",
+    kOptions,
+    "  fieldpost run\n"
+    "  fieldpost run --config ./fieldpost.toml\n"
+    "  fieldpost run --config ./fieldpost.toml --root tests/captured/gateway\n",
+    &run_agent};
+
+}  // namespace fieldpost

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// `fieldpost sources`: what this machine offers, read once, with present values. Needs no configuration:
+// it is the first thing that somebody new runs.
+#include <sys/stat.h>
+
+#include <vector>
+
+#include "agent/commands/command.hpp"
+#include "agent/configuration/configuration.hpp"
+#include "hal/exposition.hpp"
+#include "hal/survey.hpp"
+#include "platform/json.hpp"
+
+namespace fieldpost {
+namespace {
+
+constexpr CommandOption kOptions[] = {
+    {"--root", "DIR", "read a captured /proc and /sys below DIR instead of this machine's"},
+    {"--config", "FILE", "read the sources of this configuration, with their options"},
+    {"--format", "FORMAT", "lines for people, JSON, or Prometheus text as node_exporter prints it",
+     "text|json|prometheus"},
+};
+
+/// One source that was tried, under the name that its series come by.
+struct Listed {
+  std::string name;
+  const Driver* driver = nullptr;
+  bool tried = false;
+  std::vector<Sample> samples;
+  std::optional<Error> absent;
+};
+
+struct Listing {
+  std::unique_ptr<SeriesTable> series;
+  std::vector<Listed> sources;
+};
+
+/// What runs without being configured, then the names of all other drivers.
+Listing list_defaults(const FileTree& tree, BootTime now) {
+  Survey surveyed = survey(tree, driver_table(), now);
+  Listing listing;
+  listing.series = std::move(surveyed.series);
+  for (SurveyedSource& source : surveyed.sources) {
+    listing.sources.push_back({std::string{source.driver->name}, source.driver, true,
+                               std::move(source.samples), std::move(source.absent)});
+  }
+  for (const Driver& driver : driver_table()) {
+    if (!driver.on_by_default) listing.sources.push_back({std::string{driver.name}, &driver, false, {}, {}});
+  }
+  return listing;
+}
+
+class SampleList final : public SampleSink {
+ public:
+  explicit SampleList(std::vector<Sample>& samples) : samples_{samples} {}
+  void accept(const Sample& sample) override { samples_.push_back(sample); }
+
+ private:
+  std::vector<Sample>& samples_;
+};
+
+Listing list_configured(const Configuration& configuration, const FileTree& tree, BootTime now) {
+  Listing listing;
+  listing.series = std::make_unique<SeriesTable>();
+  for (const SourceOptions& options : configuration.sources) {
+    Listed listed{options.instance, options.driver, true, {}, {}};
+    auto source =
+        options.driver->open({tree, *listing.series, options.options, options.instance});
+    if (!source) {
+      listed.absent = source.error();
+    } else {
+      SampleList sink{listed.samples};
+      if (const auto read = (*source)->read(sink, now); !read) listed.absent = read.error();
+    }
+    listing.sources.push_back(std::move(listed));
+  }
+  return listing;
+}
+
+std::string as_text(const Listing& listing) {
+  std::string text;
+  std::string absent;
+  std::string others;
+  for (const Listed& source : listing.sources) {
+    const std::string line = source.name + "  " + std::string{source.driver->summary};
+    if (!source.tried) {
+      others += "  " + line + "\n";
+    } else if (source.absent) {
+      absent += "  " + line + "\n      " + source.absent->sentence() + "\n";
+    } else {
+      text += line + " (" + std::to_string(source.samples.size()) + " series)\n";
+      for (const Sample& sample : source.samples) {
+        const Series& series = (*listing.series)[sample.series];
+        text += "  " + to_text(series) + " " + to_prometheus_number(sample.value);
+        if (!series.unit.empty()) text += " " + series.unit;
+        text += "\n";
+      }
+      text += "\n";
+    }
+  }
+  if (!absent.empty()) text += "not on this machine:\n" + absent + "\n";
+  if (!others.empty()) text += "need a [source.NAME] in the configuration:\n" + others;
+  return text;
+}
+
+std::string as_json(const Listing& listing) {
+  JsonWriter json;
+  json.begin_object().key("sources").begin_array();
+  for (const Listed& source : listing.sources) {
+    json.begin_object();
+    json.member("name", source.name)
+        .member("driver", source.driver->name)
+        .member("room", source.driver->room)
+        .member("summary", source.driver->summary)
+        .member("on_by_default", source.driver->on_by_default)
+        .member("present", source.tried && !source.absent)
+        .member("error", source.absent ? source.absent->sentence() : std::string{});
+    json.key("samples").begin_array();
+    for (const Sample& sample : source.samples) {
+      const Series& series = (*listing.series)[sample.series];
+      json.begin_object().member("name", series.name).key("labels").begin_object();
+      for (const Label& label : series.labels) json.member(label.name, label.value);
+      json.end_object().member("unit", series.unit).member("kind", to_string(series.kind)).key("value");
+      if (sample.value.is_integer()) {
+        json.value(sample.value.integer());
+      } else {
+        json.value(sample.value.real());
+      }
+      json.end_object();
+    }
+    json.end_array().end_object();
+  }
+  json.end_array().end_object();
+  return std::move(json).take() + "\n";
+}
+
+std::string as_prometheus(const Listing& listing) {
+  std::vector<Sample> samples;
+  for (const Listed& source : listing.sources) {
+    samples.insert(samples.end(), source.samples.begin(), source.samples.end());
+  }
+  return to_prometheus_text(*listing.series, samples);
+}
+
+ExitCode run_sources(const Arguments& arguments) {
+  const std::string root = arguments.text("--root", "/");
+  struct stat status {};
+  if (::stat(root.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
+    complain("sources", "--root " + root + " is not a directory; it wants one that holds proc/ and sys/");
+    return ExitCode::failed;
+  }
+  const FileTree tree{root};
+  const SystemClock clock;
+  Listing listing;
+  if (arguments.has("--config")) {
+    const ConfigurationResult loaded =
+        load_configuration(arguments.text("--config", ""), driver_table());
+    if (!loaded.ok()) {
+      for (const Problem& problem : loaded.problems) complain("sources", to_text(problem));
+      return ExitCode::failed;
+    }
+    listing = list_configured(loaded.configuration, tree, clock.now());
+  } else {
+    listing = list_defaults(tree, clock.now());
+  }
+  const std::string format = arguments.text("--format", "text");
+  print(format == "json"         ? as_json(listing)
+        : format == "prometheus" ? as_prometheus(listing)
+                                 : as_text(listing));
+  return ExitCode::ok;
+}
+
+}  // namespace
+
+constexpr Command kSourcesCommand{
+    "sources", "list what this machine offers, with present values",
+    "Opens every source that runs by itself, reads it once and prints what came. Sources that the machine\n"
+    "does not have are named with the reason. Needs no configuration and sends nothing.\n"
+    "\n"
+    "exit codes: 0 done; 1 the root or the configuration is wrong; 2 wrong command line\n",
+    kOptions,
+    "  fieldpost sources\n"
+    "  fieldpost sources --format prometheus | grep node_hwmon\n"
+    "  fieldpost sources --root tests/captured/gateway\n"
+    "  fieldpost sources --config /etc/fieldpost/fieldpost.toml\n",
+    &run_sources};
+
+}  // namespace fieldpost
