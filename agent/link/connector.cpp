@@ -87,6 +87,7 @@ void Connector::proxy_answered() {
     }
     if (*head) {
       incoming.pop(**head);
+      bytes_of_proxy_ = wire_->bytes_received() - incoming.size();
       begin_handshake();
       return;
     }
@@ -166,7 +167,7 @@ Error Connector::timed_out() const {
     case Step::handshake:
       break;
   }
-  if (wire_ && wire_->bytes_received() == 0) {
+  if (wire_ && wire_->bytes_received() == bytes_of_proxy_) {
     return Error{ErrorKind::Timeout, called() + " accepted the connection but did not answer our TLS greeting" + within +
                                          "; check that this is the broker's TLS port"};
   }

@@ -70,6 +70,7 @@ class Connector {
   std::string peer_;
   Dialler dialler_;
   std::unique_ptr<Wire> wire_;
+  std::uint64_t bytes_of_proxy_ = 0;  ///< received before the handshake
   std::unique_ptr<TlsSession> session_;
   Subscription look_up_;
   Subscription timer_;

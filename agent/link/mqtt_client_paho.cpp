@@ -109,10 +109,10 @@ class Listener final : public mqtt::iaction_listener {
     Event event{};
     event.kind = failure_;
     event.number = number_of(token);
-    // Reason codes of MQTT 5 are from 0x80 up; below, it is MQTT 3.1.1's return code (positive) or
-    // one of Paho's own (negative).
+    // Reason codes of MQTT 5 are from 0x80 up. For MQTT 3.1.1 Paho puts MQTTPP_V3_CODE there, and
+    // the return code is the broker's (positive) or Paho's own (negative).
     const int reason = static_cast<int>(token.get_reason_code());
-    event.code = reason >= 0x80 && reason <= 0xFF ? reason : token.get_return_code();
+    event.code = reason >= 0x80 && reason != mqtt::MQTTPP_V3_CODE ? reason : token.get_return_code();
     if (event.code == 0) event.code = MQTTASYNC_FAILURE;
     postbox_->put(std::move(event));
   }
@@ -178,7 +178,6 @@ struct MqttClient::Paho {
   ReservedConnection reservation;
   std::string stand_in;
   std::vector<std::string> filters;  // by number of subscription
-  std::optional<int> disconnect_reason;
   std::shared_ptr<Postbox> postbox;  // shared with Paho's threads
   Listener connect_listener;
   Listener publish_listener;
@@ -250,13 +249,10 @@ void MqttClient::Paho::take(Event& event) {
       return tell(events.refused, error);
     }
     case Event::Kind::disconnected:
-      disconnect_reason = event.code;  // "lost" follows
-      return;
-    case Event::Kind::lost: {
-      std::optional<Error> error;
-      if (disconnect_reason) error = explain_disconnect(*disconnect_reason, options.peer);
-      return tell(events.lost, error);
-    }
+      // Paho takes the connection down and does not call "lost" for it.
+      return tell(events.lost, std::optional<Error>{explain_disconnect(event.code, options.peer)});
+    case Event::Kind::lost:
+      return tell(events.lost, std::optional<Error>{});
     case Event::Kind::published: {
       Result<void> result;
       if (event.code >= 0x80) {

@@ -312,9 +312,8 @@ Error MqttLink::lost_error(const std::optional<Error>& said) const {
   const auto peer = broker_.at.text();
   if (relay_end_ && relay_end_->error) {
     const auto& error = *relay_end_->error;
-    // Sentences of the TLS layer name the peer already; those of the socket do not.
-    if (error.kind() == ErrorKind::Denied || error.sentence().find(peer) != std::string::npos) return error;
-    return Error{ErrorKind::Unavailable, "the connection to " + peer + " broke (" + error.sentence() + ")"};
+    if (error.kind() != ErrorKind::Io) return error;  // the TLS layer has said it all
+    if (mqtt_answered_) return Error{ErrorKind::Unavailable, "the connection to " + peer + " broke (" + error.sentence() + ")"};
   }
   if (relay_end_ && !mqtt_answered_) {
     return Error{ErrorKind::Unavailable,

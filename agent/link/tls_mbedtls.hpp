@@ -10,7 +10,7 @@ extern "C" {  // <mbedtls/psa_util.h> of 3.6 forgets it
 #include <mbedtls/psa_util.h>
 }
 
-#include <optional>
+#include <array>
 #include <string>
 #include <vector>
 
@@ -57,6 +57,7 @@ struct TlsSettings::Loaded {
   mbedtls_x509_crt own_chain{};
   mbedtls_pk_context own_key{};
   mbedtls_ssl_config config{};
+  std::array<int, 10> suites{};      // what mbedTLS points to, with its final 0
   std::vector<std::string> alpn;
   std::vector<const char*> alpn_list;  // what mbedTLS points to, with its final null
 

@@ -58,8 +58,9 @@ Error explain(const RefusedCertificate& refused) {
   const auto denied = [](std::string sentence) { return Error{ErrorKind::Denied, std::move(sentence)}; };
   switch (refused.fault) {
     case CertificateFault::unknown_authority:
-      return denied(whose + " is issued by '" + refused.issuer + "', which no authority in " + refused.ca_path +
-                    " vouches for; put the broker's CA certificate into ca_file");
+      // The certificate at fault is the topmost one the broker sent, so its issuer is what is missing.
+      return denied("the certificate of " + refused.peer + " leads up to '" + refused.issuer + "', which is not in " +
+                    refused.ca_path + "; put the broker's CA certificate into ca_file");
     case CertificateFault::revoked:
       return denied(whose + " has been revoked by its CA (" + refused.crl_path + "); give the broker a new one");
     case CertificateFault::expired:

@@ -33,10 +33,13 @@ struct TlsSession::State {
 
   void look_at(const mbedtls_x509_crt& certificate, int depth, std::uint32_t& flags);
   bool names_address(const mbedtls_x509_crt& certificate) const;
+  /// mbedTLS 3.6 says "want read" also when it only wants to be called again: in TLS 1.3 once for
+  /// each ticket, with the record it has read still in hand. Nobody would wake us for that.
+  bool can_go_on() const noexcept { return !incoming.empty() || mbedtls_ssl_check_pending(&ssl) != 0; }
   void keep_session();
   AlertContext alert_context() const;
   Error explain_failure(int code) const;
-  Error explain_certificate() const;
+  Error explain_certificate(std::uint32_t flags) const;
 
   TlsSettings& settings;
   const Clock& clock;
@@ -169,7 +172,7 @@ void TlsSession::State::look_at(const mbedtls_x509_crt& certificate, int depth, 
   flags_seen |= flags;
 }
 
-Error TlsSession::State::explain_certificate() const {
+Error TlsSession::State::explain_certificate(std::uint32_t flags) const {
   const auto& loaded = settings.loaded();
   RefusedCertificate refused;
   refused.peer = peer.called;
@@ -178,10 +181,10 @@ Error TlsSession::State::explain_certificate() const {
   refused.clock = clock.utc();
   refused.ca_path = loaded.ca_path;
   refused.crl_path = loaded.crl_path;
-  refused.detail = "flags " + std::to_string(flags_seen);
+  refused.detail = "flags " + std::to_string(flags);
   for (const auto& [flag, fault] : kFaults) {
-    if ((flags_seen & flag) == 0) continue;
-    const auto bit = static_cast<std::size_t>(__builtin_ctz(flags_seen & flag));
+    if ((flags & flag) == 0) continue;
+    const auto bit = static_cast<std::size_t>(__builtin_ctz(flags & flag));
     refused.fault = fault;
     refused.subject = seen[bit].subject;
     refused.issuer = seen[bit].issuer;
@@ -209,7 +212,10 @@ AlertContext TlsSession::State::alert_context() const {
 Error TlsSession::State::explain_failure(int code) const {
   switch (code) {
     case MBEDTLS_ERR_X509_CERT_VERIFY_FAILED:
-      return explain_certificate();
+      return explain_certificate(flags_seen);
+    case MBEDTLS_ERR_SSL_BAD_CERTIFICATE:
+      // The usage is checked apart from the chain, and only the result tells.
+      return explain_certificate(mbedtls_ssl_get_verify_result(&ssl));
     case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE:
       // 3.6 has no call that tells which alert came; the message still lies in the input buffer
       // (ssl_msg.c, mbedtls_ssl_handle_message_type). The version is pinned and the matrix would notice.
@@ -269,7 +275,10 @@ Result<std::unique_ptr<TlsSession>> TlsSession::make(TlsSettings& settings, cons
 
 Result<TlsSession::Handshake> TlsSession::shake_hands() {
   const MbedtlsTimeScope time{state_->clock};
-  const int code = mbedtls_ssl_handshake(&state_->ssl);
+  int code = 0;
+  do {
+    code = mbedtls_ssl_handshake(&state_->ssl);
+  } while (code == MBEDTLS_ERR_SSL_WANT_READ && state_->can_go_on());
   if (code == MBEDTLS_ERR_SSL_WANT_READ) return Handshake::wants_more;
   if (code != 0) {
     state_->settings.forget_session();
@@ -325,14 +334,14 @@ Result<RecordLayer::Read> TlsSession::read(ByteQueue& plaintext) {
     if (space.empty()) {
       plaintext.commit(0);
       // poll() cannot see what is deciphered already: mbedTLS must be asked.
-      const bool more = !state_->incoming.empty() || mbedtls_ssl_check_pending(&state_->ssl) != 0;
-      return more ? Read::full : Read::wants_more;
+      return state_->can_go_on() ? Read::full : Read::wants_more;
     }
     const int count = mbedtls_ssl_read(&state_->ssl, space.data(), space.size());
     plaintext.commit(count > 0 ? static_cast<std::size_t>(count) : 0);
     if (count > 0) continue;
     switch (count) {
       case MBEDTLS_ERR_SSL_WANT_READ:
+        if (state_->can_go_on()) continue;
         return Read::wants_more;
       case MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET:
         state_->keep_session();
