@@ -35,19 +35,38 @@ def members(path):
         yield library, member, section, int(match[3], 16)
 
 
-def main():
-    if len(sys.argv) not in (2, 3):
-        sys.exit(__doc__.strip())
-    totals = collections.Counter()
-    for library, member, _, size in members(sys.argv[1]):
-        if len(sys.argv) == 2:
-            totals[library] += size
-        elif sys.argv[2] in library:
-            totals[member] += size
+def print_largest(totals):
     for name, size in totals.most_common(60):
         print(f"{size:>10,} {name}")
     print(f"{sum(totals.values()):>10,} in all")
 
 
+def by_library(path):
+    totals = collections.Counter()
+    for library, _, _, size in members(path):
+        totals[library] += size
+    print_largest(totals)
+
+
+def by_object(path, wanted):
+    totals = collections.Counter()
+    for library, member, _, size in members(path):
+        if wanted in library:
+            totals[member] += size
+    print_largest(totals)
+
+
+def main():
+    if len(sys.argv) == 2:
+        by_library(sys.argv[1])
+    elif len(sys.argv) == 3:
+        by_object(sys.argv[1], sys.argv[2])
+    else:
+        sys.exit(__doc__.strip())
+
+
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except BrokenPipeError:  # `| head` has seen enough
+        sys.exit(0)

@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`./dev test`: every test that can run here, and one closing line that adds them up.
+
+Stages, in the order in which they are quickest to say no:
+  rules   house rules: include directions, names, first lines (pytest tests/house_rules)
+  unit    unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
+  system  the shipped binary: golden files, TLS matrix, end to end with a real broker (pytest tests)
+  tsan    unit tests under ThreadSanitizer
+  arm     unit tests of the static aarch64 and armhf builds under QEMU
+"""
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+ARM = ("aarch64", "armhf")
+JOBS = str(os.cpu_count() or 2)
+
+
+class Tally:
+    def __init__(self):
+        self.passed = 0
+        self.failures = []
+        self.skips = []
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failures += other.failures
+        self.skips += other.skips
+
+    def line(self):
+        return f"{self.passed} passed, {len(self.failures)} failed, {len(self.skips)} skipped"
+
+
+def say(text):
+    print(f"\n== {text}", flush=True)
+
+
+def build(preset, targets=()):
+    """True if it built; the compiler's own words are on the terminal if not."""
+    log = ROOT / "build" / f"{preset}.configure.log"
+    log.parent.mkdir(exist_ok=True)
+    with open(log, "w", encoding="utf-8") as output:
+        if subprocess.run(["cmake", "--preset", preset], cwd=ROOT, stdout=output, check=False).returncode != 0:
+            return False
+    command = ["nice", "cmake", "--build", "--preset", preset, "-j", JOBS]
+    if targets:
+        command += ["--target", *targets]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+
+
+def read_results(path, label, tally):
+    """One JUnit file, GoogleTest's or pytest's: they differ in how they spell a skipped test."""
+    for case in xml.etree.ElementTree.parse(path).getroot().iter("testcase"):
+        name = f"{label}: {case.get('classname')}.{case.get('name')}"
+        skipped = case.find("skipped")
+        if case.find("failure") is not None or case.find("error") is not None:
+            tally.failures.append(name)
+        elif skipped is not None:
+            reason = (skipped.get("message") or skipped.text or "").strip().splitlines()
+            tally.skips.append(f"{name}: {reason[-1] if reason else 'says not why'}")
+        elif case.get("status", "run") == "run":
+            tally.passed += 1
+        else:
+            tally.skips.append(f"{name}: disabled in its source")
+
+
+def unit_tests(preset, label, arguments, jobs=JOBS):
+    tally = Tally()
+    if not build(preset):
+        tally.failures.append(f"{label}: the build of {preset} failed")
+        return tally
+    directory = ROOT / "build" / preset
+    results = directory / "results"
+    shutil.rmtree(results, ignore_errors=True)
+    environment = dict(os.environ)
+    if arguments.pattern:
+        environment["GTEST_FILTER"] = f"*{arguments.pattern}*"
+    subprocess.run(["ctest", "--test-dir", str(directory), "--output-on-failure", "-j", jobs, "--progress"],
+                   cwd=ROOT, env=environment, check=False)
+    listing = subprocess.run(["ctest", "--test-dir", str(directory), "--show-only=json-v1"], cwd=ROOT, check=True,
+                             capture_output=True, text=True)
+    programs = [test["name"] for test in json.loads(listing.stdout)["tests"]]
+    for program in programs:
+        result = results / f"{program}.xml"
+        try:
+            read_results(result, label, tally)
+        except (OSError, xml.etree.ElementTree.ParseError):
+            tally.failures.append(f"{label}: {program} died, hung or wrote no result")
+    if not programs:
+        tally.failures.append(f"{label}: the build of {preset} holds no tests at all")
+    return tally
+
+
+def python_tests(label, folders, arguments, environment):
+    tally = Tally()
+    result = ROOT / "build" / f"pytest-{label}.xml"
+    result.parent.mkdir(exist_ok=True)
+    result.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider", f"--junitxml={result}", *folders]
+    if arguments.pattern:
+        command += ["-k", arguments.pattern]
+    code = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False).returncode
+    try:
+        read_results(result, label, tally)
+    except (OSError, xml.etree.ElementTree.ParseError):
+        tally.failures.append(f"{label}: pytest wrote no result (exit code {code})")
+    if code not in (0, 5) and not tally.failures:  # 5: nothing was selected
+        tally.failures.append(f"{label}: pytest ended with exit code {code}")
+    return tally
+
+
+def stage_rules(arguments):
+    return python_tests("rules", ["tests/house_rules"], arguments, {})
+
+
+def stage_unit(arguments):
+    return unit_tests("debug", "unit", arguments)
+
+
+def stage_system(arguments):
+    if not build("release"):
+        tally = Tally()
+        tally.failures.append("system: the build of release failed")
+        return tally
+    environment = {"FIELDPOST_BINARY": str(ROOT / "build/release/agent/fieldpost")}
+    probe = ROOT / "build/debug/tests/agent/link/link_probe"
+    if probe.exists():
+        environment["FIELDPOST_LINK_PROBE"] = str(probe)  # under sanitizers: the matrix is their best chance to speak
+    return python_tests("system", ["tests", "--ignore=tests/house_rules"], arguments, environment)
+
+
+def stage_tsan(arguments):
+    return unit_tests("tsan", "tsan", arguments)
+
+
+def stage_arm(arguments):
+    tally = Tally()
+    for target in ARM:
+        emulator = "qemu-aarch64-static" if target == "aarch64" else "qemu-arm-static"
+        if not shutil.which(emulator):
+            tally.skips.append(f"{target}: {emulator} is not installed (./dev setup cross)")
+            continue
+        tally.add(unit_tests(f"cross-{target}", target, arguments))
+    return tally
+
+
+STAGES = {"rules": stage_rules, "unit": stage_unit, "system": stage_system, "tsan": stage_tsan, "arm": stage_arm}
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev test", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-k", dest="pattern", metavar="NAME",
+                        help="only tests whose name holds NAME: Suite.Case of GoogleTest (* and ? allowed), or pytest's -k")
+    parser.add_argument("--fast", action="store_true", help="only rules and unit")
+    parser.add_argument("--stage", action="append", choices=STAGES, help="only this stage; may be given again")
+    arguments = parser.parse_args()
+
+    chosen = arguments.stage or (["rules", "unit"] if arguments.fast else list(STAGES))
+    total, lines, began = Tally(), [], time.monotonic()
+    for name in chosen:
+        say(f"stage {name}")
+        started = time.monotonic()
+        tally = STAGES[name](arguments)
+        total.add(tally)
+        lines.append(f"  {name:<8}{tally.line()}  ({time.monotonic() - started:.0f} s)")
+    say(f"{time.monotonic() - began:.0f} s in all")
+    print("\n".join(lines))
+    for reason in total.skips:
+        print(f"SKIPPED {reason}")
+    for failure in total.failures:
+        print(f"FAILED  {failure}")
+    if not total.passed and not total.failures:
+        total.failures.append("nothing")
+        print(f"FAILED  no test has a name with '{arguments.pattern}' in it" if arguments.pattern else "FAILED  no test ran")
+    print(total.line())
+    sys.exit(1 if total.failures else 0)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
