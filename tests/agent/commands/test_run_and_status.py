@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`fieldpost run` without a broker: it samples, keeps, answers, refuses a second one, and stops."""
+
+import os
+import signal
+import socket
+import time
+
+import pytest
+
+from tests.tools.agent import Agent, find_binary, ramp_source
+from tests.tools.child import wait_until
+
+
+@pytest.fixture
+def agent(tmp_path):
+    agent = Agent(find_binary(), tmp_path / "agent", name="gw", sections={
+        **ramp_source(series=2), "sampling": {"default_sources": False}})
+    yield agent
+    agent.abandon()
+
+
+def wait_for_status(agent, condition, seconds=20):
+    wait_until(agent.socket.exists, seconds, "the control socket")
+    return wait_until(lambda: (lambda status: status if condition(status) else None)(agent.status()),
+                      seconds, "the status wanted")
+
+
+def test_status_shows_device_sources_and_outbox(agent):
+    with agent:
+        status = wait_for_status(agent, lambda s: s["store"]["durable_readings"] > 10)
+        assert status["device"] == "gw" and status["process_id"] == agent.pid
+        proof = next(source for source in status["sources"] if source["name"] == "proof")
+        assert proof["state"] == "working" and proof["samples"] == 2 * proof["reads"]
+        assert status["link"]["configured"] is False
+        page = agent.command("status", "--config", agent.configuration_file)
+        assert page.returncode == 0 and page.stderr == ""
+        assert page.stdout.startswith("device    gw, fieldpost ")
+        assert "\nproof " in page.stdout
+        by_socket = agent.command("status", "--socket", agent.socket)
+        assert by_socket.returncode == 0
+
+
+def test_a_second_agent_on_one_state_directory_is_refused_in_one_line(agent):
+    with agent:
+        wait_for_status(agent, lambda s: True)
+        second = agent.command("run", "--config", agent.configuration_file)
+        assert second.returncode == 1 and second.stdout == ""
+        assert second.stderr == (
+            f"fieldpost run: {agent.configuration_file}: another fieldpost (process {agent.pid}) uses "
+            f"{agent.state_directory}; stop it, or give this one its own [device] state_directory\n")
+        assert agent.status()["process_id"] == agent.pid, "the first one's socket was taken away"
+
+
+def test_sighup_checks_the_configuration_and_stays(agent):
+    with agent:
+        wait_for_status(agent, lambda s: True)
+        os.kill(agent.pid, signal.SIGHUP)
+        agent.wait_for_log("configuration is right; restart to apply it")
+        agent.configuration_file.write_text("[log]\nlevle = 1\n")
+        os.kill(agent.pid, signal.SIGHUP)
+        agent.wait_for_log("configuration refused, the running one stays", "levle")
+        assert agent.running
+
+
+def test_sigterm_stops_in_order_and_removes_the_socket(agent):
+    agent.start()
+    wait_for_status(agent, lambda s: s["store"]["durable_readings"] > 0)
+    began = time.monotonic()
+    agent.stop()
+    assert time.monotonic() - began < 6
+    assert not agent.socket.exists()
+    assert agent.log_line_with("stopping") and agent.log_line_with("stopped")
+    with agent:
+        status = wait_for_status(agent, lambda s: True)
+        assert sum(lane["waiting_readings"] for lane in status["store"]["lanes"].values()) > 0, \
+            "what the first run had taken is gone"
+
+
+def test_systemd_is_told_ready_and_stopping(agent, tmp_path, monkeypatch):
+    notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    notify.bind(str(tmp_path / "notify"))
+    notify.settimeout(20)
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    monkeypatch.setenv("WATCHDOG_USEC", "1000000")
+    agent.start()
+    assert notify.recv(256).startswith(b"READY=1\n")
+    assert [notify.recv(256) for _ in range(3)] == [b"WATCHDOG=1"] * 3
+    agent.stop()
+    rest = [notify.recv(256)]
+    while rest[-1] != b"STOPPING=1":
+        rest.append(notify.recv(256))
