@@ -64,19 +64,19 @@ std::vector<Run> runs_by_series(std::span<const Reading> readings, std::size_t s
 
 class MessageWriter {
  public:
-  MessageWriter(const SegmentContent& content, BootTime start, std::size_t bytes_max)
-      : content_{content}, start_{start}, bytes_max_{bytes_max} {}
+  MessageWriter(const SegmentHeader& header, const SegmentContent& content, const UtcOf& utc_of,
+                std::size_t bytes_max)
+      : header_{header}, content_{content}, utc_of_{utc_of}, bytes_max_{bytes_max} {}
 
   bool too_long() const { return json_.bytes() > bytes_max_; }
   std::string take() && { return std::move(json_).take(); }
 
-  void write(std::string_view device, const SegmentHeader& header, const MessageTime& time) {
+  void write(std::string_view device) {
     json_.begin_object();
-    json_.member("v", 1).key("device").value(device);
-    json_.member("epoch", to_text(header.epoch)).member("seq", header.seq);
-    json_.key("lane").value(to_string(header.lane));
-    json_.member("boot", header.boot);
-    write_time(time);
+    json_.member("v", 1).member("device", device);
+    json_.member("epoch", to_text(header_.epoch)).member("seq", header_.seq);
+    json_.member("lane", to_string(header_.lane)).member("boot", header_.boot);
+    write_time();
     if (!content_.series.empty()) write_series();
     if (!content_.events.empty()) write_events();
     if (!content_.gaps.empty()) write_gaps();
@@ -84,18 +84,19 @@ class MessageWriter {
   }
 
  private:
-  std::int64_t offset_ms(BootTime time) const {
-    return std::chrono::round<milliseconds>(time - start_).count();
+  static std::int64_t whole_ms(nanoseconds time) {
+    return std::chrono::round<milliseconds>(time).count();
   }
 
-  void write_time(const MessageTime& time) {
+  std::int64_t offset_ms(BootTime time) const { return whole_ms(time - header_.first); }
+
+  void write_time() {
     json_.key("time").begin_object();
-    json_.member("boot_ms", std::chrono::round<milliseconds>(time.start.time_since_epoch()).count());
-    if (time.utc) {
-      json_.member("start", to_rfc3339(time.utc->time));
-      json_.member("error_ms",
-                   std::chrono::ceil<milliseconds>(time.utc->error_bound).count());
-      json_.member("trusted", time.utc->trusted);
+    json_.member("boot_ms", whole_ms(header_.first.time_since_epoch()));
+    if (const auto utc = utc_of_(header_.boot, header_.first)) {
+      json_.member("start", to_rfc3339(utc->time));
+      json_.member("error_ms", std::chrono::ceil<milliseconds>(utc->error_bound).count());
+      json_.member("trusted", utc->trusted);
     } else {
       json_.key("start").null().key("error_ms").null().member("trusted", false);
     }
@@ -110,7 +111,7 @@ class MessageWriter {
       const Series& series = content_.series[i];
       json_.begin_object().member("name", series.name);
       write_labels(json_, series.labels);
-      json_.member("unit", series.unit).key("kind").value(to_string(series.kind));
+      json_.member("unit", series.unit).member("kind", to_string(series.kind));
       if (sample_runs[i].count != 0) {
         write_samples(std::span{content_.samples}.subspan(sample_runs[i].first, sample_runs[i].count));
       }
@@ -229,8 +230,7 @@ class MessageWriter {
     for (const auto& event : content_.events) {
       json_.begin_object().member("name", event.name);
       write_labels(json_, event.labels);
-      json_.key("severity").value(to_string(event.severity));
-      json_.member("t", offset_ms(event.time)).key("value");
+      json_.member("severity", to_string(event.severity)).member("t", offset_ms(event.time)).key("value");
       std::isnan(event.value) ? static_cast<void>(json_.null()) : write_real(json_, event.value);
       json_.member("message", event.message).end_object();
     }
@@ -240,23 +240,32 @@ class MessageWriter {
   void write_gaps() {
     json_.key("gaps").begin_array();
     for (const auto& gap : content_.gaps) {
-      json_.begin_object().key("cause").value(to_string(gap.cause));
-      json_.key("lane").value(to_string(gap.lane));
+      json_.begin_object().member("cause", to_string(gap.cause)).member("lane", to_string(gap.lane));
       json_.member("readings", gap.readings);
+      json_.key("epoch");
+      gap.epoch == 0 ? json_.null() : json_.value(to_text(gap.epoch));
       json_.member("first_seq", gap.first_seq).member("last_seq", gap.last_seq);
-      const bool times_known = gap.first != BootTime{} || gap.last != BootTime{};
-      if (times_known) {
-        json_.member("start", offset_ms(gap.first)).member("end", offset_ms(gap.last));
-      } else {
-        json_.key("start").null().key("end").null();
-      }
+      json_.key("boot");
+      gap.boot.empty() ? json_.null() : json_.value(gap.boot);
+      write_gap_time("start", gap.boot, gap.first);
+      write_gap_time("end", gap.boot, gap.last);
       json_.end_object();
     }
     json_.end_array();
   }
 
+  /// A gap may be of another boot than the message, so its times stand by themselves.
+  void write_gap_time(const std::string& name, const BootId& boot, BootTime time) {
+    json_.key(name + "_boot_ms");
+    boot.empty() ? json_.null() : json_.value(whole_ms(time.time_since_epoch()));
+    const auto utc = boot.empty() ? std::nullopt : utc_of_(boot, time);
+    json_.key(name);
+    utc ? json_.value(to_rfc3339(utc->time)) : json_.null();
+  }
+
+  const SegmentHeader& header_;
   const SegmentContent& content_;
-  BootTime start_;
+  const UtcOf& utc_of_;
   std::size_t bytes_max_;
   JsonWriter json_;
   std::map<std::vector<std::int64_t>, std::uint64_t> vectors_;
@@ -266,10 +275,10 @@ class MessageWriter {
 }  // namespace
 
 Result<std::string> to_json_message(std::string_view device, const SegmentHeader& header,
-                                    const SegmentContent& content, const MessageTime& time,
+                                    const SegmentContent& content, const UtcOf& utc_of,
                                     std::size_t bytes_max) {
-  MessageWriter writer{content, time.start, bytes_max};
-  writer.write(device, header, time);
+  MessageWriter writer{header, content, utc_of, bytes_max};
+  writer.write(device);
   if (writer.too_long()) {
     return Error{ErrorKind::OutOfRange,
                  "message of seq " + std::to_string(header.seq) + " is longer than " +

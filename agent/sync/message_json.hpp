@@ -14,18 +14,15 @@
 
 namespace fieldpost {
 
-/// The time of a message: UTC where the boot is known.
-struct MessageTime {
-  BootTime start;  ///< what offsets count from
-  std::optional<Store::UtcStamp> utc;
-};
+/// UTC of an instant of a boot; nothing where that boot never knew it. Store::utc_of.
+using UtcOf = std::function<std::optional<Store::UtcStamp>(const BootId&, BootTime)>;
 
-/// Writes one message. Times are whole milliseconds from `time.start`. Integers beyond 2^53 are
-/// strings of digits; doubles without a JSON form are "NaN", "+Inf", "-Inf".
+/// Writes one message. Times are whole milliseconds from the header's first reading. Integers beyond
+/// 2^53 are strings of digits; doubles without a JSON form are "NaN", "+Inf", "-Inf".
 ///
 /// Errors: OutOfRange  the text would be longer than `bytes_max`; writing stops as soon as it is
 Result<std::string> to_json_message(std::string_view device, const SegmentHeader& header,
-                                    const SegmentContent& content, const MessageTime& time,
+                                    const SegmentContent& content, const UtcOf& utc_of,
                                     std::size_t bytes_max);
 
 }  // namespace fieldpost

@@ -79,9 +79,9 @@ bool Sync::send(LaneState& lane, OutgoingSegment segment) {
     give_up(lane, segment, Gap::Cause::damage, content.error());
     return true;
   }
-  const MessageTime time{header.first, store_.utc_of(header.boot, header.first)};
+  const auto utc_of = [this](const BootId& boot, BootTime time) { return store_.utc_of(boot, time); };
   auto payload =
-      to_json_message(options_.device, header, *content, time, options_.message_bytes_max);
+      to_json_message(options_.device, header, *content, utc_of, options_.message_bytes_max);
   if (!payload) {
     give_up(lane, segment, Gap::Cause::oversize, payload.error());
     return true;

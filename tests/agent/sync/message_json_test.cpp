@@ -31,8 +31,10 @@ SegmentHeader header_of_live_segment() {
   return header;
 }
 
-std::string message(const SegmentContent& content, MessageTime time = {at_ms(5'000), {}}) {
-  const auto text = to_json_message("gw", header_of_live_segment(), content, time, kPlenty);
+std::optional<Store::UtcStamp> unknown_utc(const BootId&, BootTime) { return std::nullopt; }
+
+std::string message(const SegmentContent& content, const UtcOf& utc_of = unknown_utc) {
+  const auto text = to_json_message("gw", header_of_live_segment(), content, utc_of, kPlenty);
   EXPECT_TRUE(text.has_value());
   return text.value_or("");
 }
@@ -118,11 +120,13 @@ TEST(MessageJson, LeavesAQuantileNullWhereAWindowHasNone) {
 
 TEST(MessageJson, StampsUtcWithItsErrorAndTrust) {
   const UtcTime utc = std::chrono::sys_days{std::chrono::year{2026} / 11 / 20} + milliseconds{1'250};
-  const MessageTime time{at_ms(5'000), Store::UtcStamp{utc, std::chrono::microseconds{1'500}, true}};
-  EXPECT_NE(message({}, time).find(
+  const auto utc_of = [utc](const BootId&, BootTime) {
+    return Store::UtcStamp{utc, std::chrono::microseconds{1'500}, true};
+  };
+  EXPECT_NE(message({}, utc_of).find(
                 R"("time":{"boot_ms":5000,"start":"2026-11-20T00:00:01.250Z","error_ms":2,"trusted":true})"),
             std::string::npos)
-      << message({}, time);
+      << message({}, utc_of);
 }
 
 TEST(MessageJson, WritesEventsAndGaps) {
@@ -141,6 +145,8 @@ TEST(MessageJson, WritesEventsAndGaps) {
   known.readings = 12;
   known.first_seq = 3;
   known.last_seq = 4;
+  known.epoch = 0xdef;
+  known.boot = "boot-0";
   known.first = at_ms(1'000);
   known.last = at_ms(2'000);
   Gap unknown;
@@ -150,8 +156,10 @@ TEST(MessageJson, WritesEventsAndGaps) {
   EXPECT_EQ(message(content),
             std::string{kUnknownTime} +
                 R"(,"events":[{"name":"hot","labels":{"chip":"a\"b"},"severity":"critical","t":100,"value":null,"message":"too hot"}],)"
-                R"("gaps":[{"cause":"quota","lane":"bulk","readings":12,"first_seq":3,"last_seq":4,"start":-4000,"end":-3000},)"
-                R"({"cause":"damage","lane":"live","readings":0,"first_seq":0,"last_seq":0,"start":null,"end":null}]})");
+                R"("gaps":[{"cause":"quota","lane":"bulk","readings":12,"epoch":"0000000000000def","first_seq":3,"last_seq":4,)"
+                R"("boot":"boot-0","start_boot_ms":1000,"start":null,"end_boot_ms":2000,"end":null},)"
+                R"({"cause":"damage","lane":"live","readings":0,"epoch":null,"first_seq":0,"last_seq":0,)"
+                R"("boot":null,"start_boot_ms":null,"start":null,"end_boot_ms":null,"end":null}]})");
 }
 
 TEST(MessageJson, RefusesAMessageOneByteLongerThanAllowed) {
@@ -160,9 +168,8 @@ TEST(MessageJson, RefusesAMessageOneByteLongerThanAllowed) {
   content.samples = {{SeriesId{0}, 1, at_ms(5'000)}};
   const std::size_t exact = message(content).size();
   const auto header = header_of_live_segment();
-  const MessageTime time{at_ms(5'000), {}};
-  EXPECT_TRUE(to_json_message("gw", header, content, time, exact).has_value());
-  const auto refused = to_json_message("gw", header, content, time, exact - 1);
+  EXPECT_TRUE(to_json_message("gw", header, content, unknown_utc, exact).has_value());
+  const auto refused = to_json_message("gw", header, content, unknown_utc, exact - 1);
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().kind(), ErrorKind::OutOfRange);
 }
