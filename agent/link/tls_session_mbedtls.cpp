@@ -35,15 +35,26 @@ struct TlsSession::State {
   bool names_address(const mbedtls_x509_crt& certificate) const;
   /// mbedTLS 3.6 says "want read" also when it only wants to be called again: in TLS 1.3 once for
   /// each ticket, with the record it has read still in hand. Nobody would wake us for that.
-  bool can_go_on() const noexcept { return !incoming.empty() || mbedtls_ssl_check_pending(&ssl) != 0; }
+  bool can_go_on() noexcept {
+    const bool took = incoming.size() != size_before;
+    size_before = incoming.size();
+    // Should it ever ask without end and take nothing, a later byte is better than a busy loop.
+    rounds_without_bytes = took ? 0 : rounds_without_bytes + 1;
+    if (rounds_without_bytes > kRoundsWithoutBytesMax) return false;
+    return !incoming.empty() || mbedtls_ssl_check_pending(&ssl) != 0;
+  }
   void keep_session();
   AlertContext alert_context() const;
   Error explain_failure(int code) const;
   Error explain_certificate(std::uint32_t flags) const;
 
+  static constexpr int kRoundsWithoutBytesMax = 8;
+
   TlsSettings& settings;
   const Clock& clock;
   TlsPeer peer;
+  std::size_t size_before = 0;
+  int rounds_without_bytes = 0;
   ByteQueue& incoming;
   ByteQueue& outgoing;
   mbedtls_ssl_context ssl{};
