@@ -23,6 +23,18 @@ namespace fieldpost {
 /// Random name of one life of the outbox; a lost or restored database starts a new one.
 using Epoch = std::uint64_t;
 
+// Bounds of the format. A content beyond them is refused by encode_segment() and split by the store.
+inline constexpr std::size_t kSegmentHeaderBytes = 84;
+inline constexpr std::size_t kSegmentBytesMax = 4U << 20U;  ///< header and stored body
+inline constexpr std::size_t kSegmentBodyBytesMax = 16U << 20U;  ///< before compression
+inline constexpr std::size_t kSegmentSamplesMax = 131'072;
+inline constexpr std::size_t kSegmentSummariesMax = 32'768;
+inline constexpr std::size_t kSegmentEventsMax = 4'096;
+inline constexpr std::size_t kSegmentGapsMax = 4'096;
+inline constexpr std::size_t kSummaryQuantilesMax = 64;
+/// Of an event's name and message each.
+inline constexpr std::size_t kEventTextBytesMax = 4'096;
+
 /// 16 lower-case hexadecimal digits.
 std::string to_text(Epoch epoch);
 
@@ -32,12 +44,17 @@ struct Gap {
   Cause cause{};
   Lane lane{};
   std::uint64_t readings = 0;
-  /// Sequence numbers that will never be sent, where whole segments went; 0, 0 if none had one yet.
+  /// The epoch that the sequence numbers belong to; 0 if there are none.
+  Epoch epoch = 0;
+  /// Sequence numbers of this lane from first to last will never be sent, where whole segments went;
+  /// 0, 0 if none had one yet. (Numbers between them that belong to other lanes are not meant.)
   std::uint64_t first_seq = 0;
   std::uint64_t last_seq = 0;
-  /// 0 and 0 where the damage took the times too.
-  BootTime first;
-  BootTime last;
+  /// The boot that first and last belong to; empty, 0 and 0 where the damage took the times too, or
+  /// where more than one boot is meant.
+  BootId boot{};
+  BootTime first{};
+  BootTime last{};
 };
 
 std::string_view to_string(Gap::Cause cause) noexcept;
@@ -46,9 +63,9 @@ struct SegmentHeader {
   Epoch epoch = 0;
   std::uint64_t seq = 0;  ///< counts from 1 within an epoch, over all lanes, without holes
   Lane lane{};
-  BootId boot;
-  BootTime first;  ///< time of the earliest reading
-  BootTime last;   ///< time of the latest
+  BootId boot;     ///< 36 characters, as the kernel writes it
+  BootTime first;  ///< time of the earliest reading; of a summary, its start
+  BootTime last;   ///< time of the latest; of a summary, its end
   std::uint32_t samples = 0;
   std::uint32_t summaries = 0;
   std::uint32_t events = 0;
@@ -58,7 +75,8 @@ struct SegmentHeader {
 };
 
 /// A segment's content with its own, self-contained series: SeriesId counts into `series` here,
-/// not into the process's table.
+/// not into the process's table. Series bear name, labels, unit and kind; help, valid_range and
+/// wraps_at are not kept.
 struct SegmentContent {
   std::vector<Series> series;
   std::vector<Sample> samples;  ///< ordered by series, then time
@@ -67,7 +85,9 @@ struct SegmentContent {
   std::vector<Gap> gaps;
 };
 
-/// Errors: OutOfRange when a bound of the format is passed
+/// The header's counts must be the content's. Quality good, times and every bit of a value come back.
+/// Errors: OutOfRange when a bound of the format is passed; Bug when header and content do not match,
+///         a series index is wrong or samples are not ordered by series
 Result<std::vector<std::byte>> encode_segment(const SegmentHeader& header,
                                               const SegmentContent& content);
 

@@ -4,29 +4,23 @@
 // counted and reported as a gap.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/aggregate/reading.hpp"
 #include "agent/store/lane.hpp"
 #include "agent/store/segment.hpp"
+#include "agent/store/store_options.hpp"
 #include "hal/event.hpp"
 #include "platform/event_loop.hpp"
 #include "platform/log.hpp"
 
 namespace fieldpost {
-
-struct StoreOptions {
-  std::string directory = "/var/lib/fieldpost";  ///< outbox.db and state.db
-  std::int64_t quota_bytes = 256LL << 20;        ///< of outbox.db, WAL included
-  seconds age_max{std::chrono::days{30}};        ///< older segments are dropped (bulk, then live first)
-  milliseconds flush_interval{10'000};           ///< promise P1; alerts go at once
-  std::size_t memory_bytes_max = 4U << 20U;      ///< readings waiting for a disk that does not answer
-  std::size_t message_bytes_max = 120'000;       ///< a segment is closed before its JSON exceeds this
-};
 
 /// What `status`, /metrics and the self series show.
 struct StoreStatus {
@@ -35,7 +29,9 @@ struct StoreStatus {
   Epoch epoch = 0;
   std::uint64_t newest_seq = 0;        ///< durable
   std::uint64_t newest_acknowledged_seq = 0;
-  std::int64_t file_bytes = 0;
+  std::int64_t file_bytes = 0;         ///< of outbox.db, without its free pages
+  std::size_t memory_bytes = 0;        ///< readings not yet durable
+  std::uint64_t memory_readings = 0;
   std::array<std::uint64_t, kLanes.size()> waiting_segments{};
   std::array<std::uint64_t, kLanes.size()> waiting_readings{};
   std::array<std::uint64_t, kLanes.size()> dropped_readings{};  ///< since start
@@ -47,7 +43,7 @@ struct StoreStatus {
 
 /// A segment handed out for sending.
 struct OutgoingSegment {
-  std::int64_t row = 0;
+  std::int64_t row = 0;  ///< grows with age within a lane, over epochs; not the same after a restart
   SegmentHeader header;
   std::vector<std::byte> bytes;  ///< whole, CRC checked
 };
@@ -58,8 +54,11 @@ class Store {
   /// added at once and wait in memory. Never fails: a disk that cannot be used is worked around,
   /// shown in status() and tried again with back-off (promise P4).
   /// `loop`, `log` and `table` are lent and outlive the store.
-  Store(EventLoop& loop, Log& log, const SeriesTable& table, StoreOptions options);
+  Store(EventLoop& loop, Log& log, const SeriesTable& table, StoreOptions options, StoreGround ground = {});
+  /// Without close() what waits in memory is lost.
   ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
 
   void add(Lane lane, const Sample& sample);
   void add(Lane lane, const Summary& summary);
@@ -69,17 +68,20 @@ class Store {
   /// Commits what waits in memory, now. `done` runs when it is durable or has failed.
   void flush(std::function<void(Result<void>)> done = {});
 
-  /// Up to `count` segments of `lane` with seq > `after`, oldest first, at most `bytes_max` in all
-  /// (but at least one). Segments whose CRC is wrong are turned into gaps and not handed out.
-  void fetch(Lane lane, std::uint64_t after, std::size_t count, std::size_t bytes_max,
+  /// Up to `count` segments of `lane` beyond row `after` (0: from the oldest), oldest first, at most
+  /// `bytes_max` in all (but at least one). Segments whose CRC is wrong are turned into gaps and not handed
+  /// out. Nothing while the disk does not answer; on_durable() tells when it does again. Segments of an
+  /// earlier epoch come before those of the present one.
+  void fetch(Lane lane, std::int64_t after, std::size_t count, std::size_t bytes_max,
              std::function<void(std::vector<OutgoingSegment>)> done);
 
-  /// Deletes segments that the broker has acknowledged; batched.
+  /// Deletes segments that the broker has acknowledged: with the next commit, or after a second.
   void acknowledge(const OutgoingSegment& segment);
   /// Drops a segment that can never be sent, as a gap.
   void give_up(const OutgoingSegment& segment, Gap::Cause cause);
 
-  /// Runs whenever new segments became durable, so that sync need not poll.
+  /// Runs whenever new segments became durable, or a lane has become readable again, so that sync need
+  /// not poll.
   void on_durable(std::function<void(Lane)> listener);
 
   /// UTC of a boot-time stamp of any boot the store knows, with its error bound; see boot_table.hpp.

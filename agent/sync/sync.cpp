@@ -40,21 +40,8 @@ void Sync::link_changed(LinkState state) {
   pump();
 }
 
-/// A store that had to begin a new epoch counts from 1 again: what was fetched before is gone with it.
-void Sync::follow_epoch() {
-  const Epoch epoch = store_.status().epoch;
-  if (epoch == epoch_) return;
-  epoch_ = epoch;
-  for (auto& lane : lanes_) {
-    lane.waiting.clear();
-    lane.fetched_to = 0;
-    lane.exhausted = false;
-  }
-}
-
 void Sync::pump() {
   if (stopped_ || pause_ || !link_.connected()) return;
-  follow_epoch();
   for (auto& lane : lanes_) {
     while (!lane.settling && link_.window() > 0 && !lane.waiting.empty()) {
       if (!send_next(lane)) break;
@@ -86,10 +73,10 @@ bool Sync::send(LaneState& lane, OutgoingSegment segment) {
     give_up(lane, segment, Gap::Cause::oversize, payload.error());
     return true;
   }
-  const std::uint64_t seq = header.seq;
+  const std::int64_t row = segment.row;
   const std::size_t bytes = payload->size();
   if (!inside_byte_rate(bytes)) {
-    lane.waiting.emplace(seq, std::move(segment));
+    lane.waiting.emplace(row, std::move(segment));
     return false;
   }
   Link::Message message;
@@ -97,18 +84,17 @@ bool Sync::send(LaneState& lane, OutgoingSegment segment) {
   message.topic += to_string(lane.lane);
   message.payload = std::move(*payload);
   message.content_type = "application/json";
-  const Epoch epoch = header.epoch;
-  const auto sent = link_.publish(
-      std::move(message), [this, lane_name = lane.lane, epoch, seq](const Result<void>& outcome) {
-        finished(lane_name, epoch, seq, outcome);
+  const auto sent =
+      link_.publish(std::move(message), [this, lane_name = lane.lane, row](const Result<void>& outcome) {
+        finished(lane_name, row, outcome);
       });
   if (!sent) {  // the window's bytes are used up, or the link has just gone: the next change pumps
-    lane.waiting.emplace(seq, std::move(segment));
+    lane.waiting.emplace(row, std::move(segment));
     return false;
   }
   ++status_.messages_sent;
   status_.payload_bytes += bytes;
-  lane.in_flight.emplace(seq, std::move(segment));
+  lane.in_flight.emplace(row, std::move(segment));
   return true;
 }
 
@@ -122,18 +108,18 @@ void Sync::give_up(LaneState& lane, const OutgoingSegment& segment, Gap::Cause c
   store_.give_up(segment, cause);
 }
 
-void Sync::finished(Lane lane_name, Epoch epoch, std::uint64_t seq, const Result<void>& outcome) {
+void Sync::finished(Lane lane_name, std::int64_t row, const Result<void>& outcome) {
   LaneState& lane = state_of(lane_name);
-  auto node = lane.in_flight.extract(seq);
-  if (node.empty() || node.mapped().header.epoch != epoch) return;
+  auto node = lane.in_flight.extract(row);
+  if (node.empty()) return;
   if (outcome) {
     ++status_.messages_acknowledged;
     store_.acknowledge(node.mapped());
   } else {
     ++status_.messages_failed;
     log_.debug("message not acknowledged",
-               {{"lane", to_string(lane_name)}, {"seq", seq}, {"why", outcome.error().sentence()}});
-    if (epoch == epoch_) lane.waiting.emplace(seq, std::move(node.mapped()));
+               {{"lane", to_string(lane_name)}, {"seq", node.mapped().header.seq}, {"why", outcome.error().sentence()}});
+    lane.waiting.emplace(row, std::move(node.mapped()));
     lane.settling = true;
     if (link_.connected()) pause(kRefusedPause);
   }
@@ -157,12 +143,11 @@ void Sync::fetched(Lane lane_name, std::vector<OutgoingSegment> segments) {
   LaneState& lane = state_of(lane_name);
   lane.fetching = false;
   lane.exhausted = segments.empty() && !std::exchange(lane.fetch_again, false);
-  follow_epoch();
   for (auto& segment : segments) {
-    const std::uint64_t seq = segment.header.seq;
-    if (segment.header.epoch != epoch_ || seq <= lane.fetched_to) continue;
-    lane.fetched_to = seq;
-    lane.waiting.emplace(seq, std::move(segment));
+    const std::int64_t row = segment.row;
+    if (row <= lane.fetched_to) continue;
+    lane.fetched_to = row;
+    lane.waiting.emplace(row, std::move(segment));
   }
   if (!lane.exhausted) pump();
 }

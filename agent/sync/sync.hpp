@@ -57,9 +57,10 @@ class Sync {
  private:
   struct LaneState {
     Lane lane{};
-    std::map<std::uint64_t, OutgoingSegment> waiting;    ///< fetched, by seq
-    std::map<std::uint64_t, OutgoingSegment> in_flight;  ///< published, not yet acknowledged
-    std::uint64_t fetched_to = 0;  ///< the newest seq that was fetched
+    // By the store's row, which is the order of age also where a lost database began a new epoch.
+    std::map<std::int64_t, OutgoingSegment> waiting;    ///< fetched
+    std::map<std::int64_t, OutgoingSegment> in_flight;  ///< published, not yet acknowledged
+    std::int64_t fetched_to = 0;   ///< the newest row that was fetched
     bool fetching = false;
     bool fetch_again = false;      ///< new segments became durable during a fetch
     bool exhausted = false;        ///< the last fetch found nothing more
@@ -68,12 +69,11 @@ class Sync {
 
   LaneState& state_of(Lane lane) { return lanes_[static_cast<std::size_t>(lane)]; }
   void link_changed(LinkState state);
-  void follow_epoch();
   void pump();
   bool send_next(LaneState& lane);
   bool send(LaneState& lane, OutgoingSegment segment);
   void give_up(LaneState& lane, const OutgoingSegment& segment, Gap::Cause cause, const Error& why);
-  void finished(Lane lane, Epoch epoch, std::uint64_t seq, const Result<void>& outcome);
+  void finished(Lane lane, std::int64_t row, const Result<void>& outcome);
   void fetch(LaneState& lane);
   void fetched(Lane lane, std::vector<OutgoingSegment> segments);
   void pause(nanoseconds delay);
@@ -86,7 +86,6 @@ class Sync {
   SyncOptions options_;
   std::array<LaneState, kLanes.size()> lanes_;
   SyncStatus status_;
-  Epoch epoch_ = 0;
   std::int64_t rate_bytes_left_ = 0;
   BootTime rate_since_;
   Subscription pause_;

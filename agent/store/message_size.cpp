@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// Numbers by their digits, texts by what JSON's escapes can make of them.
+#include "agent/store/message_size.hpp"
+
+#include <cmath>
+#include <string_view>
+
+#include "agent/store/time_column.hpp"
+
+namespace fieldpost {
+namespace {
+
+constexpr std::size_t kDoubleBytesMax = 24;  // -2.2250738585072014e-308
+constexpr std::size_t kSeriesFrameBytes = 128;
+constexpr std::size_t kTimesFrameBytes = 8;
+constexpr std::size_t kSummaryFrameBytes = 220;  // member names, if it is the only one of its series
+constexpr std::size_t kEventFrameBytes = 128;
+constexpr std::size_t kGapFrameBytes = 320;
+
+std::size_t digits_of(std::uint64_t magnitude) {
+  std::size_t digits = 1;
+  while (magnitude >= 10) {
+    magnitude /= 10;
+    ++digits;
+  }
+  return digits;
+}
+
+std::size_t integer_bytes(std::int64_t value) {
+  const std::uint64_t magnitude = value < 0 ? ~static_cast<std::uint64_t>(value) + 1 : static_cast<std::uint64_t>(value);
+  return digits_of(magnitude) + (value < 0 ? 1 : 0) + 2;  // the quotes of a large one
+}
+
+/// A control character becomes \u001f; a byte of no character becomes U+FFFD, three bytes.
+std::size_t text_bytes(std::string_view text) {
+  std::size_t bytes = 2;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20) {
+      bytes += 6;
+    } else if (byte >= 0x80) {
+      bytes += 3;
+    } else {
+      bytes += c == '"' || c == '\\' ? 2 : 1;
+    }
+  }
+  return bytes;
+}
+
+std::size_t labels_bytes(std::span<const Label> labels) {
+  std::size_t bytes = 0;
+  for (const Label& label : labels) bytes += text_bytes(label.name) + text_bytes(label.value) + 2;
+  return bytes;
+}
+
+/// Short decimals, which most doubles from sensors are, are not as long as any double may be.
+std::size_t double_bytes(double value) {
+  constexpr double kScale = 1000;
+  constexpr double kShortBelow = 1e12;
+  const double scaled = value * kScale;
+  if (!(std::fabs(scaled) < kShortBelow)) return kDoubleBytesMax;
+  const auto integer = static_cast<std::int64_t>(scaled);
+  if (static_cast<double>(integer) / kScale != value) return kDoubleBytesMax;
+  return integer_bytes(integer) + 6;  // point, leading zero, "e-05" where that is shorter
+}
+
+}  // namespace
+
+std::size_t message_bytes_bound(const Series& series) {
+  return kSeriesFrameBytes + text_bytes(series.name) + text_bytes(series.unit) + labels_bytes(series.labels);
+}
+
+std::size_t message_bytes_bound(const Value& value) {
+  return (value.is_integer() ? integer_bytes(value.integer()) : double_bytes(value.real())) + 1;
+}
+
+std::size_t message_bytes_bound(const Summary& summary) {
+  // Ranks are names of columns; times may share a vector with no other.
+  constexpr std::size_t kQuantileBytes = 2 * kDoubleBytesMax + 12;
+  constexpr std::size_t kTimesBytes = 2 * 24;
+  return kSummaryFrameBytes + kTimesBytes + message_bytes_bound(summary.min) + message_bytes_bound(summary.max) +
+         message_bytes_bound(summary.last) + 4 * kDoubleBytesMax + 3 * 12 + summary.quantiles.size() * kQuantileBytes;
+}
+
+std::size_t message_bytes_bound(const Event& event) {
+  return kEventFrameBytes + text_bytes(event.name) + text_bytes(event.message) + labels_bytes(event.labels);
+}
+
+std::size_t message_bytes_bound(const Gap&) { return kGapFrameBytes; }
+
+std::size_t message_bytes_bound(BootTime first, const SegmentView& content) {
+  constexpr std::size_t kQualityBytes = 2;
+  std::size_t bytes = kMessageFrameBytes;
+  for (const Series* series : content.series) bytes += message_bytes_bound(*series);
+  for (const Summary& summary : content.summaries) bytes += message_bytes_bound(summary);
+  for (const Event& event : content.events) bytes += message_bytes_bound(event);
+  for (const Gap& gap : content.gaps) bytes += message_bytes_bound(gap);
+
+  TimeColumn times;
+  std::int64_t offset_max = 0;
+  bool all_good = true;
+  for (std::size_t i = 0; i < content.samples.size();) {
+    const std::size_t begin = i;
+    for (; i < content.samples.size() && content.samples[i].series == content.samples[begin].series; ++i) {
+      const Sample& sample = content.samples[i];
+      bytes += message_bytes_bound(sample.value);
+      all_good = all_good && sample.quality == Quality::good;
+      offset_max = std::max(offset_max, std::abs(std::chrono::round<milliseconds>(sample.time - first).count()));
+    }
+    times.add(content.samples.subspan(begin, i - begin));
+  }
+  if (!all_good) bytes += content.samples.size() * kQualityBytes;
+  bytes += times.times() * (integer_bytes(offset_max) + 2) + times.lists() * kTimesFrameBytes;
+  return bytes;
+}
+
+}  // namespace fieldpost

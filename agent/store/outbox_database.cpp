@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// Two tables hold the segments: `segment` has a short row for each, ordered by lane and age, so that
+// counting, choosing and dropping never read a body; `body` only grows at its end. A commit so touches one
+// page of the first and the last pages of the second. The newest seq is the database's user_version: it
+// lies on the first page, which every commit writes anyway.
+#include "agent/store/outbox_database.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "agent/store/outbox_transaction.hpp"
+
+namespace fieldpost {
+namespace {
+
+constexpr const char* kSchema =
+    "CREATE TABLE IF NOT EXISTS property(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS segment(lane INTEGER NOT NULL, row INTEGER NOT NULL, epoch INTEGER NOT NULL,"
+    " seq INTEGER NOT NULL, readings INTEGER NOT NULL, gaps INTEGER NOT NULL, bytes INTEGER NOT NULL,"
+    " PRIMARY KEY(lane, row)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS body(row INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS gap(cause INTEGER NOT NULL, lane INTEGER NOT NULL, epoch INTEGER NOT NULL,"
+    " boot TEXT NOT NULL, readings INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,"
+    " first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL, PRIMARY KEY(cause, lane, epoch, boot)) WITHOUT ROWID;";
+
+/// A change that was refused for want of pages is tried again with so many more dropped.
+constexpr std::int64_t kSlackPages = 16;
+constexpr int kAttemptsMax = 4;
+
+std::int64_t wal_bytes_of(const OutboxOptions& options) {
+  return std::min(OutboxDatabase::kWalBytesMax, std::max(options.quota_bytes, OutboxDatabase::kQuotaBytesMin) / 4);
+}
+
+}  // namespace
+
+std::int64_t OutboxDatabase::pages_max() const {
+  return (std::max(options_.quota_bytes, kQuotaBytesMin) - wal_bytes_of(options_)) / kPageBytes;
+}
+
+Result<OutboxDatabase> OutboxDatabase::open(const OutboxOptions& options, const BootTable& boots) {
+  Sqlite::Options sqlite;
+  sqlite.wal_bytes_max = wal_bytes_of(options);
+  sqlite.page_bytes = kPageBytes;
+  sqlite.vfs = options.vfs;
+  Sqlite database = TRY(Sqlite::open(options.path, sqlite));
+  TRY(database.execute(kSchema));
+  OutboxDatabase outbox{std::move(database), options, boots};
+  TRY(outbox.load());
+  // A quota that was made smaller than the file: it cannot shrink below what is there, and what is there
+  // is worked off by drops.
+  const std::int64_t pages = std::max(outbox.pages_max(), TRY(outbox.number("page_count")));
+  TRY(outbox.database_.execute(("PRAGMA max_page_count = " + std::to_string(pages)).c_str()));
+  return outbox;
+}
+
+Result<std::int64_t> OutboxDatabase::number(const char* pragma) {
+  auto statement = TRY(database_.prepare(std::string{"PRAGMA "} + pragma));
+  std::int64_t value = 0;
+  if (TRY(statement.step())) value = statement.integer(0);
+  return value;
+}
+
+/// Counts what waits: one pass over the short rows, 30 bytes each, whatever the bodies weigh.
+Result<void> OutboxDatabase::load() {
+  newest_seq_ = static_cast<std::uint64_t>(std::max<std::int64_t>(TRY(number("user_version")), 0));
+  auto property = TRY(database_.prepare("SELECT value FROM property WHERE name = 'epoch'"));
+  if (TRY(property.step())) epoch_ = std::bit_cast<Epoch>(property.integer(0));
+  waiting_ = {};
+  std::vector<std::uint64_t> held;
+  auto rows = TRY(database_.prepare("SELECT lane, row, epoch, seq, readings FROM segment"));
+  while (TRY(rows.step())) {
+    const std::int64_t lane = rows.integer(0);
+    const std::int64_t readings = rows.integer(4);
+    if (lane < 0 || lane >= std::int64_t{kLanes.size()} || readings < 0 || rows.integer(1) <= 0) {
+      return Error{ErrorKind::Malformed, "a row of the outbox makes no sense"};
+    }
+    LaneCount& count = waiting_[static_cast<std::size_t>(lane)];
+    ++count.segments;
+    count.readings += static_cast<std::uint64_t>(readings);
+    newest_row_ = std::max(newest_row_, rows.integer(1));
+    if (std::bit_cast<Epoch>(rows.integer(2)) == epoch_) held.push_back(static_cast<std::uint64_t>(rows.integer(3)));
+  }
+  auto newest_body = TRY(database_.prepare("SELECT max(row) FROM body"));
+  if (TRY(newest_body.step())) newest_row_ = std::max(newest_row_, newest_body.integer(0));
+  if (newest_row_ > (std::int64_t{1} << 62)) return Error{ErrorKind::Malformed, "a row of the outbox makes no sense"};
+
+  // How far down from newest_seq_ every seq waits here: what was committed but never announced (a crash
+  // in between) cannot have been acknowledged.
+  std::sort(held.begin(), held.end());
+  consistent_ = held.empty() || held.back() <= newest_seq_;
+  newest_held_run_ = newest_seq_;
+  for (auto seq = held.rbegin(); seq != held.rend() && *seq == newest_held_run_; ++seq) --newest_held_run_;
+  return {};
+}
+
+std::int64_t OutboxDatabase::file_bytes() {
+  const auto pages = number("page_count");
+  const auto free = number("freelist_count");
+  return pages && free ? (*pages - *free) * kPageBytes : 0;
+}
+
+Result<std::uint64_t> OutboxDatabase::oldest_waiting() {
+  std::uint64_t oldest = 0;
+  auto statement = TRY(database_.prepare("SELECT seq FROM segment WHERE lane = ? AND epoch = ? ORDER BY row LIMIT 1"));
+  for (const Lane lane : kLanes) {
+    statement.bind(1, std::int64_t{static_cast<std::uint8_t>(lane)});
+    statement.bind(2, std::bit_cast<std::int64_t>(epoch_));
+    if (!TRY(statement.step())) continue;
+    const auto seq = static_cast<std::uint64_t>(statement.integer(0));
+    statement.reset();
+    if (oldest == 0 || seq < oldest) oldest = seq;
+  }
+  return oldest;
+}
+
+Result<void> OutboxDatabase::begin_epoch(Epoch epoch) {
+  auto transaction = TRY(SqliteTransaction::begin(database_));
+  auto property = TRY(database_.prepare("INSERT OR REPLACE INTO property VALUES('epoch', ?)"));
+  property.bind(1, std::bit_cast<std::int64_t>(epoch));
+  TRY(property.run());
+  TRY(database_.execute("PRAGMA user_version = 0"));
+  TRY(transaction.commit());
+  epoch_ = epoch;
+  newest_seq_ = 0;
+  newest_held_run_ = 0;
+  consistent_ = true;
+  return {};
+}
+
+Result<OutboxOutcome> OutboxDatabase::apply(const OutboxChange& change, const OutboxMoment& moment,
+                                            const SegmentBuilder& builder, std::optional<OutboxOutcome>& in_doubt) {
+  for (int attempt = 1;; ++attempt) {
+    in_doubt.reset();
+    OutboxTransaction work{*this, moment};
+    const auto make = [&]() -> Result<void> {
+      auto transaction = TRY(SqliteTransaction::begin(database_));
+      for (const auto& gone : change.acknowledged) TRY(work.acknowledge(gone.lane, gone.row));
+      for (const auto& given_up : change.given_up) TRY(work.drop(given_up.lane, given_up.row, given_up.cause));
+      for (const Gap& gap : change.gaps) TRY(work.record(gap));
+      TRY(work.drop_old());
+      TRY(work.insert(change.segments, attempt * kSlackPages));
+      TRY(work.report_gaps(builder, {.epoch = epoch_, .seq = newest_seq_ + change.segments.size(), .boot = moment.boot}));
+      TRY(work.finish());
+      in_doubt = work.outcome();
+      TRY(transaction.commit());
+      return {};
+    };
+    auto made = make();
+    if (made) return work.settle();
+    if (made.error().kind() != ErrorKind::Full || attempt == kAttemptsMax) return made.error();
+    // The quota, or the disk? If pages are left by the quota's account, it is the disk, and dropping
+    // would not help.
+    const auto count = number("page_count");
+    const auto free = number("freelist_count");
+    if (!count || !free || pages_max() - *count + *free > 2 * kSlackPages * attempt) return made.error();
+  }
+}
+
+Result<std::vector<OutboxRow>> OutboxDatabase::fetch(Lane lane, std::int64_t after, std::size_t count,
+                                                     std::size_t bytes_max,
+                                                     std::array<std::uint64_t, kLanes.size()>& dropped) {
+  std::vector<OutboxRow> found;
+  std::vector<std::int64_t> damaged;
+  {
+    auto statement = TRY(database_.prepare(
+        "SELECT segment.row, segment.epoch, segment.seq, body.bytes FROM segment LEFT JOIN body ON body.row = segment.row"
+        " WHERE segment.lane = ? AND segment.row > ? ORDER BY segment.row LIMIT ?"));
+    statement.bind(1, std::int64_t{static_cast<std::uint8_t>(lane)});
+    statement.bind(2, after);
+    statement.bind(3, static_cast<std::int64_t>(std::min<std::size_t>(count, 1'000'000)));
+    std::size_t bytes = 0;
+    while (TRY(statement.step())) {
+      const auto blob = statement.blob(3);
+      if (!found.empty() && bytes + blob.size() > bytes_max) break;
+      auto header = decode_segment_header(blob);
+      const bool is_it = header && header->lane == lane && header->epoch == std::bit_cast<Epoch>(statement.integer(1)) &&
+                         header->seq == static_cast<std::uint64_t>(statement.integer(2));
+      if (!is_it) {
+        damaged.push_back(statement.integer(0));
+        continue;
+      }
+      bytes += blob.size();
+      found.push_back({statement.integer(0), std::move(*header), {blob.begin(), blob.end()}});
+    }
+  }
+  if (damaged.empty()) return found;
+  const OutboxMoment moment{};
+  OutboxTransaction work{*this, moment};
+  auto transaction = TRY(SqliteTransaction::begin(database_));
+  for (const std::int64_t row : damaged) TRY(work.drop(lane, row, Gap::Cause::damage));
+  TRY(transaction.commit());
+  const OutboxOutcome outcome = work.settle();
+  for (std::size_t i = 0; i < dropped.size(); ++i) dropped[i] += outcome.dropped[i];
+  return found;
+}
+
+}  // namespace fieldpost

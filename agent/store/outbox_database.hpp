@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// outbox.db: the segments that wait for the cloud, and the gaps not yet reported. Every change is one
+// transaction, so that a power cut leaves the state before or after it. Used on the store's worker only.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "agent/store/boot_table.hpp"
+#include "agent/store/segment.hpp"
+#include "agent/store/segment_builder.hpp"
+#include "platform/result.hpp"
+#include "platform/sqlite.hpp"
+
+namespace fieldpost {
+
+struct OutboxOptions {
+  std::string path;
+  std::string vfs;
+  std::int64_t quota_bytes = 0;
+  seconds age_max{0};
+};
+
+/// What waits in one lane.
+struct LaneCount {
+  std::uint64_t segments = 0;
+  std::uint64_t readings = 0;
+};
+using LaneCounts = std::array<LaneCount, kLanes.size()>;
+
+/// One transaction's worth of changes, made in this order.
+struct OutboxChange {
+  struct Acknowledged {
+    Lane lane{};
+    std::int64_t row = 0;
+  };
+  struct GivenUp {
+    Lane lane{};
+    std::int64_t row = 0;
+    Gap::Cause cause{};
+  };
+  std::vector<Acknowledged> acknowledged;
+  std::vector<GivenUp> given_up;
+  std::vector<Gap> gaps;                 ///< losses outside the database, to be reported
+  std::vector<EncodedSegment> segments;  ///< their seqs follow newest_seq() without holes
+};
+
+struct OutboxMoment {
+  BootId boot;
+  BootTime now;
+};
+
+/// What a change came to.
+struct OutboxOutcome {
+  std::uint64_t newest_seq = 0;
+  std::uint64_t acknowledged_segments = 0;
+  std::uint64_t acknowledged_readings = 0;
+  std::uint64_t newest_acknowledged = 0;
+  std::array<std::uint64_t, kLanes.size()> dropped{};  ///< readings
+  std::vector<SegmentHeader> durable;                  ///< new segments, a gap report among them
+  std::uint64_t body_bytes = 0;
+};
+
+struct OutboxRow {
+  std::int64_t row = 0;
+  SegmentHeader header;
+  std::vector<std::byte> bytes;
+};
+
+class OutboxDatabase {
+ public:
+  static constexpr int kPageBytes = 4096;
+  static constexpr std::int64_t kWalBytesMax = 1 << 20;
+  static constexpr std::int64_t kQuotaBytesMin = 256 << 10;
+  /// Gaps kept apart by cause, lane, epoch and boot; beyond it they are added up without those last two.
+  static constexpr std::size_t kGapsMax = 256;
+
+  /// `boots` is lent and outlives it: it tells the age of segments of earlier boots.
+  /// Errors: Malformed (set it aside), NotPresent, Denied, Full, Io, Unavailable
+  static Result<OutboxDatabase> open(const OutboxOptions& options, const BootTable& boots);
+
+  Epoch epoch() const noexcept { return epoch_; }                  ///< 0: a new database
+  std::uint64_t newest_seq() const noexcept { return newest_seq_; }  ///< in this epoch
+  /// True if the segments that wait tell that newest_seq() is right from `known` on.
+  bool bears_all_since(std::uint64_t known) const noexcept { return consistent_ && newest_held_run_ <= known; }
+  const LaneCounts& waiting() const noexcept { return waiting_; }
+  std::int64_t file_bytes();
+  /// The oldest seq of this epoch that waits; 0 if none does.
+  Result<std::uint64_t> oldest_waiting();
+
+  /// Starts counting from 1 again. What waits keeps its identity.
+  Result<void> begin_epoch(Epoch epoch);
+
+  /// Makes the change durable whole, or not at all. Drops by age and by quota, oldest of bulk first, and
+  /// turns unreported gaps into a segment of the event lane unless one waits already.
+  ///
+  /// When the commit itself fails it is open whether the change is on the disk; `in_doubt` then says what
+  /// it would have come to, and newest_seq() after opening anew tells.
+  /// Errors: Malformed, Full (the disk, not the quota), Denied, Io
+  Result<OutboxOutcome> apply(const OutboxChange& change, const OutboxMoment& moment, const SegmentBuilder& builder,
+                              std::optional<OutboxOutcome>& in_doubt);
+
+  /// Segments of a lane beyond row `after`, oldest first. Damaged ones become gaps and are counted in
+  /// `dropped`.
+  Result<std::vector<OutboxRow>> fetch(Lane lane, std::int64_t after, std::size_t count, std::size_t bytes_max,
+                                       std::array<std::uint64_t, kLanes.size()>& dropped);
+
+ private:
+  friend class OutboxTransaction;
+  OutboxDatabase(Sqlite database, OutboxOptions options, const BootTable& boots)
+      : database_{std::move(database)}, options_{std::move(options)}, boots_{&boots} {}
+  Result<void> load();
+  Result<std::int64_t> number(const char* pragma);
+  std::int64_t pages_max() const;
+
+  Sqlite database_;
+  OutboxOptions options_;
+  const BootTable* boots_;
+  Epoch epoch_ = 0;
+  std::uint64_t newest_seq_ = 0;
+  std::int64_t newest_row_ = 0;
+  LaneCounts waiting_;
+  bool consistent_ = true;
+  std::uint64_t newest_held_run_ = 0;
+};
+
+}  // namespace fieldpost

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+// The steps of a change. Counts are kept beside and taken over only when the commit has succeeded.
+#include "agent/store/outbox_transaction.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "agent/store/batch.hpp"
+
+namespace fieldpost {
+namespace {
+
+/// Pages a segment takes at most: its body, cut where pages end, its share of the interior pages and its
+/// short row.
+std::int64_t pages_for(std::size_t bytes) {
+  constexpr std::size_t kUsable = OutboxDatabase::kPageBytes - 64;
+  return static_cast<std::int64_t>(bytes / kUsable) + 2;
+}
+
+std::int64_t number_of(Lane lane) { return static_cast<std::int64_t>(index(lane)); }
+
+/// Lanes from the first to be dropped to the last.
+constexpr std::array kDropOrder{Lane::bulk, Lane::live, Lane::event, Lane::alert};
+
+constexpr std::uint64_t kSeqMax = 0x7FFF'FFFF;  // user_version has 32 bits
+
+}  // namespace
+
+Result<std::optional<OutboxTransaction::Meta>> OutboxTransaction::meta_of(Lane lane, std::int64_t row) {
+  auto statement = TRY(sqlite_.prepare("SELECT epoch, seq, readings, gaps, bytes FROM segment WHERE lane = ? AND row = ?"));
+  statement.bind(1, number_of(lane));
+  statement.bind(2, row);
+  if (!TRY(statement.step())) return std::optional<Meta>{};
+  return std::optional{Meta{.epoch = std::bit_cast<Epoch>(statement.integer(0)),
+                            .seq = static_cast<std::uint64_t>(statement.integer(1)),
+                            .readings = static_cast<std::uint64_t>(statement.integer(2)),
+                            .gaps = static_cast<std::uint64_t>(statement.integer(3)),
+                            .bytes = statement.integer(4)}};
+}
+
+Result<std::optional<std::int64_t>> OutboxTransaction::oldest_row(Lane lane) {
+  auto statement = TRY(sqlite_.prepare("SELECT row FROM segment WHERE lane = ? ORDER BY row LIMIT 1"));
+  statement.bind(1, number_of(lane));
+  if (!TRY(statement.step())) return std::optional<std::int64_t>{};
+  return std::optional{statement.integer(0)};
+}
+
+Result<std::vector<std::byte>> OutboxTransaction::body_of(std::int64_t row) {
+  auto statement = TRY(sqlite_.prepare("SELECT bytes FROM body WHERE row = ?"));
+  statement.bind(1, row);
+  if (!TRY(statement.step())) return std::vector<std::byte>{};
+  const auto blob = statement.blob(0);
+  return std::vector<std::byte>{blob.begin(), blob.end()};
+}
+
+Result<void> OutboxTransaction::remove(Lane lane, std::int64_t row, const Meta& meta) {
+  auto segment = TRY(sqlite_.prepare("DELETE FROM segment WHERE lane = ? AND row = ?"));
+  segment.bind(1, number_of(lane));
+  segment.bind(2, row);
+  TRY(segment.run());
+  auto body = TRY(sqlite_.prepare("DELETE FROM body WHERE row = ?"));
+  body.bind(1, row);
+  TRY(body.run());
+  LaneCount& count = waiting_[index(lane)];
+  count.segments -= std::min<std::uint64_t>(count.segments, 1);
+  count.readings -= std::min(count.readings, meta.readings);
+  return {};
+}
+
+Result<void> OutboxTransaction::acknowledge(Lane lane, std::int64_t row) {
+  const auto meta = TRY(meta_of(lane, row));
+  if (!meta) return {};  // dropped meanwhile, and counted as that
+  TRY(remove(lane, row, *meta));
+  ++outcome_.acknowledged_segments;
+  outcome_.acknowledged_readings += meta->readings;
+  if (meta->epoch == outbox_.epoch_) outcome_.newest_acknowledged = std::max(outcome_.newest_acknowledged, meta->seq);
+  return {};
+}
+
+Result<void> OutboxTransaction::drop(Lane lane, std::int64_t row, Gap::Cause cause) {
+  const auto meta = TRY(meta_of(lane, row));
+  if (!meta) return {};
+  Gap gap{.cause = cause, .lane = lane, .epoch = meta->epoch, .first_seq = meta->seq, .last_seq = meta->seq};
+  const auto bytes = TRY(body_of(row));
+  if (const auto header = decode_segment_header(bytes)) {
+    gap.boot = header->boot;
+    gap.first = header->first;
+    gap.last = header->last;
+  }
+  gap.readings = meta->readings;
+  TRY(record(gap));
+  if (meta->gaps > 0) {
+    // A report of gaps that goes unreported itself: what it said is said again.
+    if (const auto content = decode_segment_content(bytes)) {
+      for (const Gap& told : content->gaps) TRY(record(told));
+    }
+  }
+  outcome_.dropped[index(lane)] += meta->readings;
+  return remove(lane, row, *meta);
+}
+
+bool OutboxTransaction::is_old(const SegmentHeader& header) const {
+  const nanoseconds age_max = outbox_.options_.age_max;
+  if (age_max <= nanoseconds{0}) return false;
+  if (header.boot == moment_.boot) return moment_.now - header.last > age_max;
+  // Only where both ends are known for sure: a guess is no reason to throw readings away.
+  const auto then = outbox_.boots_->utc_of(header.boot, header.last);
+  const auto now = outbox_.boots_->utc_of(moment_.boot, moment_.now);
+  return then && now && then->trusted && now->trusted && now->time - then->time > age_max;
+}
+
+Result<void> OutboxTransaction::drop_old() {
+  for (const Lane lane : kDropOrder) {
+    while (const auto row = TRY(oldest_row(lane))) {
+      const auto body = TRY(body_of(*row));
+      const auto header = decode_segment_header(body);
+      if (!header || !is_old(*header)) break;
+      TRY(drop(lane, *row, Gap::Cause::age));
+    }
+  }
+  return {};
+}
+
+Result<std::size_t> OutboxTransaction::gap_count() {
+  auto statement = TRY(sqlite_.prepare("SELECT count(*) FROM gap"));
+  if (!TRY(statement.step())) return std::size_t{0};
+  return static_cast<std::size_t>(statement.integer(0));
+}
+
+Result<void> OutboxTransaction::record(const Gap& given) {
+  Gap gap = given;
+  auto known = TRY(sqlite_.prepare("SELECT readings, first_seq, last_seq, first_ns, last_ns FROM gap"
+                                   " WHERE cause = ? AND lane = ? AND epoch = ? AND boot = ?"));
+  const auto bind_key = [&gap](SqliteStatement& statement) {
+    statement.bind(1, std::int64_t{static_cast<std::uint8_t>(gap.cause)});
+    statement.bind(2, number_of(gap.lane));
+    statement.bind(3, std::bit_cast<std::int64_t>(gap.epoch));
+    statement.bind(4, std::string_view{gap.boot});
+  };
+  bind_key(known);
+  bool found = TRY(known.step());
+  if (!found && TRY(gap_count()) >= OutboxDatabase::kGapsMax) {
+    gap.epoch = 0;
+    gap.first_seq = 0;
+    gap.last_seq = 0;
+    gap.boot.clear();
+    gap.first = BootTime{};
+    gap.last = BootTime{};
+    bind_key(known);
+    found = TRY(known.step());
+  }
+  if (found) {
+    const auto first_seq = static_cast<std::uint64_t>(known.integer(1));
+    gap.readings += static_cast<std::uint64_t>(known.integer(0));
+    if (first_seq != 0) {
+      gap.first_seq = gap.first_seq == 0 ? first_seq : std::min(gap.first_seq, first_seq);
+      gap.last_seq = std::max(gap.last_seq, static_cast<std::uint64_t>(known.integer(2)));
+    }
+    if (!gap.boot.empty()) {
+      gap.first = std::min(gap.first, BootTime{nanoseconds{known.integer(3)}});
+      gap.last = std::max(gap.last, BootTime{nanoseconds{known.integer(4)}});
+    }
+    known.reset();
+  }
+  auto store = TRY(sqlite_.prepare("INSERT OR REPLACE INTO gap VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  bind_key(store);
+  store.bind(5, static_cast<std::int64_t>(gap.readings));
+  store.bind(6, static_cast<std::int64_t>(gap.first_seq));
+  store.bind(7, static_cast<std::int64_t>(gap.last_seq));
+  store.bind(8, std::int64_t{gap.first.time_since_epoch().count()});
+  store.bind(9, std::int64_t{gap.last.time_since_epoch().count()});
+  return store.run();
+}
+
+Result<std::int64_t> OutboxTransaction::free_pages() {
+  const std::int64_t count = TRY(outbox_.number("page_count"));
+  const std::int64_t free = TRY(outbox_.number("freelist_count"));
+  return outbox_.pages_max() - count + free;
+}
+
+Result<void> OutboxTransaction::insert(const std::vector<EncodedSegment>& segments, std::int64_t slack_pages) {
+  std::int64_t needed = slack_pages;
+  for (const EncodedSegment& segment : segments) needed += pages_for(segment.bytes.size());
+  std::vector<bool> refused(segments.size(), false);
+
+  std::int64_t free = TRY(free_pages());
+  for (auto lane = kDropOrder.begin(); free < needed && lane != kDropOrder.end();) {
+    if (const auto row = TRY(oldest_row(*lane))) {
+      TRY(drop(*lane, *row, Gap::Cause::quota));
+      free = TRY(free_pages());
+      continue;
+    }
+    // Nothing old is left in this lane: its new ones go before anything of a better lane does.
+    const auto mine = [&segments, &refused, lane](std::size_t i) { return !refused[i] && segments[i].header.lane == *lane; };
+    std::size_t i = 0;
+    while (i < segments.size() && !mine(i)) ++i;
+    if (i == segments.size()) {
+      ++lane;
+      continue;
+    }
+    refused[i] = true;
+    needed -= pages_for(segments[i].bytes.size());
+    const SegmentHeader& header = segments[i].header;
+    TRY(record({.cause = Gap::Cause::quota, .lane = header.lane, .readings = header.readings(), .epoch = header.epoch,
+                .first_seq = header.seq, .last_seq = header.seq, .boot = header.boot, .first = header.first, .last = header.last}));
+    outcome_.dropped[index(header.lane)] += header.readings();
+    outcome_.newest_seq = header.seq;
+  }
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    if (!refused[i]) TRY(insert_one(segments[i]));
+  }
+  if (!segments.empty()) outcome_.newest_seq = segments.back().header.seq;
+  return {};
+}
+
+Result<void> OutboxTransaction::insert_one(const EncodedSegment& segment) {
+  const SegmentHeader& header = segment.header;
+  const std::int64_t row = ++newest_row_;
+  auto body = TRY(sqlite_.prepare("INSERT INTO body VALUES(?, ?)"));
+  body.bind(1, row);
+  body.bind(2, std::span<const std::byte>{segment.bytes});
+  TRY(body.run());
+  auto meta = TRY(sqlite_.prepare("INSERT INTO segment VALUES(?, ?, ?, ?, ?, ?, ?)"));
+  meta.bind(1, number_of(header.lane));
+  meta.bind(2, row);
+  meta.bind(3, std::bit_cast<std::int64_t>(header.epoch));
+  meta.bind(4, static_cast<std::int64_t>(header.seq));
+  meta.bind(5, std::int64_t{header.readings()});
+  meta.bind(6, std::int64_t{header.gaps});
+  meta.bind(7, static_cast<std::int64_t>(segment.bytes.size()));
+  TRY(meta.run());
+  LaneCount& count = waiting_[index(header.lane)];
+  ++count.segments;
+  count.readings += header.readings();
+  outcome_.newest_seq = header.seq;
+  outcome_.body_bytes += segment.bytes.size();
+  outcome_.durable.push_back(header);
+  return {};
+}
+
+Result<void> OutboxTransaction::report_gaps(const SegmentBuilder& builder, SegmentBuilder::Identity identity) {
+  std::vector<Gap> gaps;
+  {
+    auto statement = TRY(sqlite_.prepare("SELECT cause, lane, epoch, boot, readings, first_seq, last_seq, first_ns, last_ns FROM gap"));
+    while (TRY(statement.step())) {
+      const std::int64_t cause = statement.integer(0);
+      const std::int64_t lane = statement.integer(1);
+      if (cause < 0 || cause > std::int64_t{static_cast<std::uint8_t>(Gap::Cause::oversize)} || lane < 0 ||
+          lane >= std::int64_t{kLanes.size()}) {
+        return Error{ErrorKind::Malformed, "a gap of the outbox makes no sense"};
+      }
+      gaps.push_back({.cause = static_cast<Gap::Cause>(cause), .lane = static_cast<Lane>(lane),
+                      .readings = static_cast<std::uint64_t>(statement.integer(4)),
+                      .epoch = std::bit_cast<Epoch>(statement.integer(2)),
+                      .first_seq = static_cast<std::uint64_t>(statement.integer(5)),
+                      .last_seq = static_cast<std::uint64_t>(statement.integer(6)), .boot = BootId{statement.text(3)},
+                      .first = BootTime{nanoseconds{statement.integer(7)}}, .last = BootTime{nanoseconds{statement.integer(8)}}});
+    }
+  }
+  if (gaps.empty()) return {};
+  // While a report waits, losses are added up: an outage of weeks makes one more report, not thousands.
+  auto waiting = TRY(sqlite_.prepare("SELECT 1 FROM segment WHERE lane = ? AND gaps > 0 LIMIT 1"));
+  waiting.bind(1, number_of(Lane::event));
+  if (TRY(waiting.step())) return {};
+  const EncodedSegment report = TRY(builder.build(gaps, identity, moment_.now));
+  TRY(insert_one(report));
+  return sqlite_.execute("DELETE FROM gap");
+}
+
+Result<void> OutboxTransaction::finish() {
+  if (outcome_.newest_seq > kSeqMax) return Error{ErrorKind::OutOfRange, "the epoch has no more numbers"};
+  if (outcome_.newest_seq == outbox_.newest_seq_) return {};
+  return sqlite_.execute(("PRAGMA user_version = " + std::to_string(outcome_.newest_seq)).c_str());
+}
+
+OutboxOutcome OutboxTransaction::settle() {
+  outbox_.waiting_ = waiting_;
+  outbox_.newest_row_ = newest_row_;
+  outbox_.newest_seq_ = outcome_.newest_seq;
+  return std::move(outcome_);
+}
+
+}  // namespace fieldpost

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// One change of the outbox while it is being made. Inside the room only: OutboxDatabase makes them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "agent/store/outbox_database.hpp"
+
+namespace fieldpost {
+
+class OutboxTransaction {
+ public:
+  OutboxTransaction(OutboxDatabase& outbox, const OutboxMoment& moment)
+      : outbox_{outbox}, sqlite_{outbox.database_}, moment_{moment}, waiting_{outbox.waiting_}, newest_row_{outbox.newest_row_} {
+    outcome_.newest_seq = outbox.newest_seq_;
+  }
+
+  Result<void> acknowledge(Lane lane, std::int64_t row);
+  /// Takes one segment out and records what it bore as lost. Nothing if there is no such row.
+  Result<void> drop(Lane lane, std::int64_t row, Gap::Cause cause);
+  Result<void> drop_old();
+  Result<void> record(const Gap& gap);
+  /// Drops what must go so that `segments` fit, those among them that must not go in included; what is
+  /// left is inserted. `slack_pages`: how far to mistrust the estimate.
+  Result<void> insert(const std::vector<EncodedSegment>& segments, std::int64_t slack_pages);
+  Result<void> report_gaps(const SegmentBuilder& builder, SegmentBuilder::Identity identity);
+  Result<void> finish();
+
+  const OutboxOutcome& outcome() const noexcept { return outcome_; }
+
+  /// After the commit: the outbox takes over what has become true.
+  OutboxOutcome settle();
+
+ private:
+  struct Meta {
+    Epoch epoch = 0;
+    std::uint64_t seq = 0;
+    std::uint64_t readings = 0;
+    std::uint64_t gaps = 0;
+    std::int64_t bytes = 0;
+  };
+  Result<std::optional<Meta>> meta_of(Lane lane, std::int64_t row);
+  Result<std::optional<std::int64_t>> oldest_row(Lane lane);
+  Result<std::vector<std::byte>> body_of(std::int64_t row);
+  Result<void> remove(Lane lane, std::int64_t row, const Meta& meta);
+  Result<void> insert_one(const EncodedSegment& segment);
+  Result<std::int64_t> free_pages();
+  Result<std::size_t> gap_count();
+  bool is_old(const SegmentHeader& header) const;
+
+  OutboxDatabase& outbox_;
+  Sqlite& sqlite_;
+  const OutboxMoment& moment_;
+  LaneCounts waiting_;
+  std::int64_t newest_row_;
+  OutboxOutcome outcome_;
+};
+
+}  // namespace fieldpost

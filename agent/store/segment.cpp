@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// The header of a segment, its CRC, and the compression of its body. Layout: agent/store/README.md.
+#include "agent/store/segment.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+
+#include "agent/store/byte_reader.hpp"
+#include "agent/store/byte_writer.hpp"
+#include "agent/store/compression.hpp"
+#include "agent/store/segment_body.hpp"
+#include "platform/crc32c.hpp"
+
+namespace fieldpost {
+namespace {
+
+constexpr std::uint32_t kMagic = 0x47535046;  // "FPSG"
+constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kStored = 0;
+constexpr std::uint8_t kZstd = 1;
+constexpr std::size_t kCrcAt = 8;
+constexpr std::size_t kCrcBytes = 4;
+constexpr std::size_t kBootIdCharacters = 36;
+
+Error malformed(const char* what) { return Error{ErrorKind::Malformed, std::string{"segment: "} + what}; }
+
+std::uint32_t crc_of(std::span<const std::byte> segment) {
+  return crc32c(segment.subspan(kCrcAt + kCrcBytes), crc32c(segment.first(kCrcAt)));
+}
+
+constexpr bool has_dash(std::size_t position) {
+  return position == 8 || position == 13 || position == 18 || position == 23;
+}
+
+/// A boot id's 16 bytes; nothing if it is not a lower-case UUID.
+std::optional<std::array<std::uint8_t, 16>> boot_bytes(const BootId& boot) {
+  if (boot.size() != kBootIdCharacters) return std::nullopt;
+  std::array<std::uint8_t, 16> bytes{};
+  std::size_t digit = 0;
+  for (std::size_t i = 0; i < boot.size(); ++i) {
+    const char c = boot[i];
+    if (has_dash(i)) {
+      if (c != '-') return std::nullopt;
+      continue;
+    }
+    unsigned value = 0;
+    if (c >= '0' && c <= '9') {
+      value = static_cast<unsigned>(c - '0');
+    } else if (c >= 'a' && c <= 'f') {
+      value = static_cast<unsigned>(c - 'a') + 10;
+    } else {
+      return std::nullopt;
+    }
+    bytes[digit / 2] = static_cast<std::uint8_t>((unsigned{bytes[digit / 2]} << 4U) | value);
+    ++digit;
+  }
+  return bytes;
+}
+
+BootId boot_text(ByteReader& in) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  BootId text;
+  while (text.size() < kBootIdCharacters) {
+    if (has_dash(text.size())) text += '-';
+    const std::uint8_t byte = in.u8();
+    text += kDigits[byte >> 4U];
+    text += kDigits[byte & 0x0FU];
+  }
+  return text;
+}
+
+struct Frame {
+  SegmentHeader header;
+  std::uint8_t compression = kStored;
+  std::size_t body_bytes = 0;
+  std::span<const std::byte> body;  ///< as stored
+};
+
+Result<Frame> read_frame(std::span<const std::byte> bytes) {
+  if (bytes.size() < kSegmentHeaderBytes) return malformed("too short");
+  if (bytes.size() > kSegmentBytesMax) return malformed("too long");
+  ByteReader in{bytes};
+  if (in.u32() != kMagic) return malformed("does not begin with FPSG");
+  const std::uint8_t version = in.u8();
+  const std::uint8_t lane = in.u8();
+  Frame frame;
+  frame.compression = in.u8();
+  const std::uint8_t reserved = in.u8();
+  if (in.u32() != crc_of(bytes)) return malformed("the CRC is wrong");
+  if (version != kVersion) return malformed("a version that is not known here");
+  if (lane >= kLanes.size() || frame.compression > kZstd || reserved != 0) return malformed("a field is out of range");
+  const std::size_t stored_bytes = in.u32();
+  frame.body_bytes = in.u32();
+  frame.header.lane = static_cast<Lane>(lane);
+  frame.header.epoch = in.u64();
+  frame.header.seq = in.u64();
+  frame.header.first = BootTime{nanoseconds{static_cast<std::int64_t>(in.u64())}};
+  frame.header.last = BootTime{nanoseconds{static_cast<std::int64_t>(in.u64())}};
+  frame.header.samples = in.u32();
+  frame.header.summaries = in.u32();
+  frame.header.events = in.u32();
+  frame.header.gaps = in.u32();
+  frame.header.boot = boot_text(in);
+  frame.body = bytes.subspan(kSegmentHeaderBytes);
+  if (frame.body.size() != stored_bytes) return malformed("the body's length is wrong");
+  if (frame.body_bytes > kSegmentBodyBytesMax) return malformed("the body is too long");
+  if (frame.compression == kStored && frame.body_bytes != stored_bytes) return malformed("the body's length is wrong");
+  return frame;
+}
+
+}  // namespace
+
+std::string to_text(Epoch epoch) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (int shift = 60; shift >= 0; shift -= 4) text += kDigits[(epoch >> static_cast<unsigned>(shift)) & 0x0FU];
+  return text;
+}
+
+std::string_view to_string(Gap::Cause cause) noexcept {
+  switch (cause) {
+    case Gap::Cause::quota: return "quota";
+    case Gap::Cause::age: return "age";
+    case Gap::Cause::damage: return "damage";
+    case Gap::Cause::memory: return "memory";
+    case Gap::Cause::oversize: return "oversize";
+  }
+  return "damage";
+}
+
+Result<std::vector<std::byte>> encode_segment(const SegmentHeader& header, const SegmentView& content) {
+  if (header.samples != content.samples.size() || header.summaries != content.summaries.size() ||
+      header.events != content.events.size() || header.gaps != content.gaps.size()) {
+    return Error{ErrorKind::Bug, "segment: the header's counts are not the content's"};
+  }
+  const auto boot = boot_bytes(header.boot);
+  if (!boot) return Error{ErrorKind::OutOfRange, "segment: the boot id \"" + header.boot + "\" is not a UUID"};
+  const std::vector<std::byte> body = TRY(write_body(header.first, content));
+  const auto compressed = compress(body);
+  const std::span<const std::byte> stored = compressed ? std::span{*compressed} : std::span{body};
+  if (stored.size() > kSegmentBytesMax - kSegmentHeaderBytes) {
+    return Error{ErrorKind::OutOfRange, "segment: " + std::to_string(stored.size()) + " bytes are too many"};
+  }
+
+  ByteWriter out;
+  out.u32(kMagic);
+  out.u8(kVersion);
+  out.u8(static_cast<std::uint8_t>(header.lane));
+  out.u8(compressed ? kZstd : kStored);
+  out.u8(0);
+  out.u32(0);  // the CRC, once all the rest is there
+  out.u32(static_cast<std::uint32_t>(stored.size()));
+  out.u32(static_cast<std::uint32_t>(body.size()));
+  out.u64(header.epoch);
+  out.u64(header.seq);
+  out.u64(static_cast<std::uint64_t>(header.first.time_since_epoch().count()));
+  out.u64(static_cast<std::uint64_t>(header.last.time_since_epoch().count()));
+  out.u32(header.samples);
+  out.u32(header.summaries);
+  out.u32(header.events);
+  out.u32(header.gaps);
+  for (const std::uint8_t byte : *boot) out.u8(byte);
+  out.bytes(stored);
+
+  std::vector<std::byte> bytes = std::move(out).take();
+  const std::uint32_t crc = crc_of(bytes);
+  for (std::size_t i = 0; i < kCrcBytes; ++i) bytes[kCrcAt + i] = static_cast<std::byte>((crc >> (8 * i)) & 0xFFU);
+  return bytes;
+}
+
+Result<std::vector<std::byte>> encode_segment(const SegmentHeader& header, const SegmentContent& content) {
+  std::vector<const Series*> series;
+  series.reserve(content.series.size());
+  for (const Series& one : content.series) series.push_back(&one);
+  return encode_segment(header, SegmentView{.series = series,
+                                            .samples = content.samples,
+                                            .summaries = content.summaries,
+                                            .events = content.events,
+                                            .gaps = content.gaps});
+}
+
+Result<SegmentHeader> decode_segment_header(std::span<const std::byte> bytes) {
+  return TRY(read_frame(bytes)).header;
+}
+
+Result<SegmentContent> decode_segment_content(std::span<const std::byte> bytes) {
+  const Frame frame = TRY(read_frame(bytes));
+  if (frame.compression == kStored) return read_body(frame.header, frame.body);
+  const std::vector<std::byte> body = TRY(decompress(frame.body, frame.body_bytes));
+  return read_body(frame.header, body);
+}
+
+}  // namespace fieldpost

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Two tables, and a mirror of their content with a CRC.
+#include "agent/store/state_database.hpp"
+
+#include <bit>
+
+#include "agent/store/byte_reader.hpp"
+#include "agent/store/byte_writer.hpp"
+#include "agent/store/set_aside.hpp"
+#include "platform/crc32c.hpp"
+#include "platform/durable_file.hpp"
+
+namespace fieldpost {
+namespace {
+
+constexpr std::uint32_t kMirrorMagic = 0x31534650;  // "FPS1"
+constexpr std::size_t kMirrorBytesMax = 256U << 10U;
+constexpr std::size_t kBootIdBytesMax = 64;
+constexpr std::int64_t kPagesMax = 512;  // 2 MiB; the tables hold a tenth of it
+
+constexpr const char* kSchema =
+    "CREATE TABLE IF NOT EXISTS property(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS boot(place INTEGER PRIMARY KEY, boot TEXT NOT NULL, offset_ns INTEGER NOT NULL,"
+    " error_ns INTEGER NOT NULL, source INTEGER NOT NULL, seen_ns INTEGER NOT NULL);";
+
+BootRow boot_row(std::string_view boot, std::int64_t offset, std::int64_t error, std::int64_t source, std::int64_t seen) {
+  return {.boot = BootId{boot},
+          .offset = nanoseconds{offset},
+          .error_bound = nanoseconds{error},
+          .source = source == 1 ? BootRow::Source::kernel : BootRow::Source::none,
+          .seen = BootTime{nanoseconds{seen}}};
+}
+
+Sqlite::Options options_with(const std::string& vfs) {
+  Sqlite::Options options;
+  options.pages_max = kPagesMax;
+  options.wal_bytes_max = 256 << 10;
+  options.cache_bytes = 64 << 10;
+  options.vfs = vfs;
+  return options;
+}
+
+}  // namespace
+
+std::string to_mirror(const StoredState& state) {
+  ByteWriter content;
+  content.u64(state.epoch);
+  content.varint(state.boots.size());
+  for (const BootRow& row : state.boots) {
+    content.text(row.boot);
+    content.zigzag(row.offset.count());
+    content.zigzag(row.error_bound.count());
+    content.u8(static_cast<std::uint8_t>(row.source));
+    content.zigzag(row.seen.time_since_epoch().count());
+  }
+  ByteWriter out;
+  out.u32(kMirrorMagic);
+  out.u32(crc32c(content.view()));
+  out.bytes(content.view());
+  std::string text;
+  for (const std::byte byte : out.view()) text += static_cast<char>(byte);
+  return text;
+}
+
+std::optional<StoredState> from_mirror(std::string_view content) {
+  const auto bytes = std::as_bytes(std::span{content});
+  ByteReader in{bytes};
+  const std::uint32_t magic = in.u32();
+  const std::uint32_t crc = in.u32();
+  if (in.failed() || magic != kMirrorMagic || crc != crc32c(bytes.subspan(8))) return std::nullopt;
+  StoredState state;
+  state.epoch = in.u64();
+  const std::size_t boots = in.count(BootTable::kBootsMax);
+  for (std::size_t i = 0; i < boots && !in.failed(); ++i) {
+    const auto boot = in.text(kBootIdBytesMax);
+    const std::int64_t offset = in.zigzag();
+    const std::int64_t error = in.zigzag();
+    const std::uint8_t source = in.u8();
+    state.boots.push_back(boot_row(boot, offset, error, source, in.zigzag()));
+  }
+  if (in.failed() || in.remaining() != 0) return std::nullopt;
+  return state;
+}
+
+Result<StateDatabase> StateDatabase::open_file(const std::string& directory, const std::string& vfs) {
+  Sqlite database = TRY(Sqlite::open(directory + "/state.db", options_with(vfs)));
+  TRY(database.execute(kSchema));
+  // Half a megabyte at most: looking at all of it costs a few milliseconds at start.
+  TRY(database.quick_check());
+  StateDatabase state{std::move(database), directory + "/state.mirror"};
+  state.state_ = TRY(state.load());
+  return state;
+}
+
+Result<StateDatabase::Opened> StateDatabase::open(const std::string& directory, const std::string& vfs, UtcTime now) {
+  std::optional<StoredState> mirror;
+  if (const auto content = read_file(directory + "/state.mirror", kMirrorBytesMax)) mirror = from_mirror(*content);
+
+  auto opened = open_file(directory, vfs);
+  std::string damaged;
+  if (!opened && opened.error().kind() == ErrorKind::Malformed) {
+    damaged = TRY(set_aside(directory + "/state.db", now));
+    opened = open_file(directory, vfs);
+  }
+  if (!opened) return opened.error();
+  // SQLite does not notice a changed byte inside a value. The two say the same, or what is checked by
+  // a CRC is right.
+  if (mirror && *mirror != opened->state_) TRY(opened->write(*mirror));
+  return Opened{std::move(*opened), std::move(damaged)};
+}
+
+Result<StoredState> StateDatabase::load() {
+  StoredState state;
+  auto epoch = TRY(database_.prepare("SELECT value FROM property WHERE name = 'epoch'"));
+  if (TRY(epoch.step())) state.epoch = std::bit_cast<Epoch>(epoch.integer(0));
+  auto boots = TRY(database_.prepare("SELECT boot, offset_ns, error_ns, source, seen_ns FROM boot ORDER BY place"));
+  while (TRY(boots.step())) {
+    if (state.boots.size() == BootTable::kBootsMax) break;
+    state.boots.push_back(boot_row(boots.text(0), boots.integer(1), boots.integer(2), boots.integer(3), boots.integer(4)));
+  }
+  return state;
+}
+
+Result<void> StateDatabase::store(const StoredState& state) {
+  if (state == state_) return {};
+  TRY(write(state));
+  TRY(replace_file_durably(mirror_path_, to_mirror(state)));
+  return {};
+}
+
+Result<void> StateDatabase::write(const StoredState& state) {
+  auto transaction = TRY(SqliteTransaction::begin(database_));
+  auto epoch = TRY(database_.prepare("INSERT OR REPLACE INTO property VALUES('epoch', ?)"));
+  epoch.bind(1, std::bit_cast<std::int64_t>(state.epoch));
+  TRY(epoch.run());
+  TRY(database_.execute("DELETE FROM boot"));
+  auto boot = TRY(database_.prepare("INSERT INTO boot VALUES(?, ?, ?, ?, ?, ?)"));
+  std::int64_t place = 0;
+  for (const BootRow& row : state.boots) {
+    boot.bind(1, ++place);
+    boot.bind(2, std::string_view{row.boot});
+    boot.bind(3, std::int64_t{row.offset.count()});
+    boot.bind(4, std::int64_t{row.error_bound.count()});
+    boot.bind(5, std::int64_t{static_cast<std::uint8_t>(row.source)});
+    boot.bind(6, std::int64_t{row.seen.time_since_epoch().count()});
+    TRY(boot.run());
+  }
+  TRY(transaction.commit());
+  state_ = state;
+  return {};
+}
+
+}  // namespace fieldpost

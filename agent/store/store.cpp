@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loop's side: readings gather in memory, one piece of work at a time goes to the worker and comes
+// back, and what it could not do is taken up again with the next.
+#include "agent/store/store.hpp"
+
+#include <algorithm>
+#include <mutex>
+#include <unordered_set>
+#include <utility>
+
+#include "agent/store/boot_table.hpp"
+#include "agent/store/store_disk.hpp"
+#include "platform/worker.hpp"
+
+namespace fieldpost {
+namespace {
+
+constexpr std::size_t kJobsMax = 64;
+constexpr milliseconds kAcknowledgeDelay{1'000};
+constexpr milliseconds kRetryFirst{1'000};
+constexpr milliseconds kRetryMax{30'000};
+/// close() tries so often to get everything onto the disk.
+constexpr int kCloseAttemptsMax = 3;
+/// Gaps kept in memory apart by lane and cause; the disk keeps them apart further.
+constexpr std::size_t kMemoryGapsMax = 64;
+/// Lanes from the first to be dropped to the last.
+constexpr std::array kDropOrder{Lane::bulk, Lane::live, Lane::event, Lane::alert};
+
+bool has_content(const OutboxChange& change) {
+  return !change.acknowledged.empty() || !change.given_up.empty() || !change.gaps.empty();
+}
+
+}  // namespace
+
+struct Store::Impl {
+  Impl(EventLoop& given_loop, Log& given_log, const SeriesTable& table, StoreOptions given_options, StoreGround ground)
+      : loop{given_loop}, log{given_log}, options{std::move(given_options)},
+        disk{options, std::move(ground), log, table}, worker{loop, "store", kJobsMax} {
+    boots_changed = boots.observe(loop.clock().boot_id(), loop.clock().now(), loop.clock().utc());
+    flush_timer = loop.every(loop.clock().now() + options.flush_interval, options.flush_interval, [this] { tick(); });
+    start_work(kEverything);
+  }
+
+  using Lanes = std::array<bool, kLanes.size()>;
+  static constexpr Lanes kEverything{true, true, true, true};
+  static constexpr Lanes kAlerts{true, false, false, false};
+  static constexpr Lanes kNothing{};
+
+  template <typename Reading>
+  void add(Lane lane, Reading&& reading) {
+    if (closed) return;
+    pending[index(lane)].add(std::forward<Reading>(reading));
+    const std::size_t bytes = memory_bytes();
+    if (bytes > options.memory_bytes_max) drop_from_memory(bytes - options.memory_bytes_max);
+    // A burst need not wait for its time while the disk answers.
+    if (bytes > options.memory_bytes_max / 4 && !work && !retry_timer) start_work(kEverything);
+  }
+
+  void add(const Event& event) {
+    Event bounded = event;
+    bounded.message.resize(std::min(bounded.message.size(), Event::kMessageBytesMax));
+    const bool is_alert = event.severity != Severity::info;
+    add(is_alert ? Lane::alert : Lane::event, std::move(bounded));
+    if (is_alert) start_soon(kAlerts);
+  }
+
+  std::size_t memory_bytes() const {
+    return bytes_of(pending) + (work ? work_bytes : 0) + figures.doubtful_bytes;
+  }
+
+  void drop_from_memory(std::size_t bytes) {
+    // A little more than needed, so that not every reading has to push another one out.
+    bytes += options.memory_bytes_max / 64;
+    for (const Lane lane : kDropOrder) {
+      Batch& batch = pending[index(lane)];
+      if (bytes == 0 || batch.empty()) continue;
+      Gap gap{.cause = Gap::Cause::memory, .lane = lane, .boot = loop.clock().boot_id()};
+      const std::size_t before = batch.bytes();
+      batch.drop_oldest(std::min(bytes, before), gap);
+      bytes -= std::min(bytes, before - batch.bytes());
+      dropped[index(lane)] += gap.readings;
+      remember(gap);
+    }
+  }
+
+  void remember(const Gap& gap) {
+    for (Gap& known : change.gaps) {
+      if (known.cause != gap.cause || known.lane != gap.lane || known.boot != gap.boot) continue;
+      if (known.first_seq != 0 || gap.first_seq != 0) continue;
+      return extend(known, gap.readings, gap.first, gap.last);
+    }
+    if (change.gaps.size() < kMemoryGapsMax) change.gaps.push_back(gap);
+  }
+
+  void tick() {
+    if (!retry_timer) start_soon(kEverything);
+  }
+
+  /// Now, or as soon as the present work is back; not while the disk is left alone.
+  void start_soon(const Lanes& lanes) {
+    if (closed || retry_timer) return;
+    if (!work) return start_work(lanes);
+    for (const Lane lane : kLanes) wanted[index(lane)] = wanted[index(lane)] || lanes[index(lane)];
+    is_wanted = true;
+  }
+
+  void start_work(const Lanes& lanes) {
+    retry_timer.reset();
+    acknowledge_timer.reset();
+    is_wanted = false;
+    wanted = kNothing;
+    const Clock& clock = loop.clock();
+    boots_changed = boots.observe(clock.boot_id(), clock.now(), clock.utc()) || boots_changed;
+
+    work = std::make_shared<DiskWork>();
+    work->moment = {clock.boot_id(), clock.now()};
+    work->utc = clock.utc().time;
+    work->change = std::exchange(change, {});
+    if (boots_changed) work->boots.assign(boots.rows().begin(), boots.rows().end());
+    boots_changed = false;
+    for (const Lane lane : kLanes) {
+      if (lanes[index(lane)]) work->batches[index(lane)] = std::exchange(pending[index(lane)], Batch{});
+    }
+    work_bytes = bytes_of(work->batches);
+    if (lanes == kEverything) work_callbacks = std::exchange(flush_callbacks, {});
+
+    const bool taken = worker.submit(
+        [this, mine = work] {
+          disk.commit(*mine);
+          mine_figures(disk.figures());
+        },
+        [this, mine = work, weak = std::weak_ptr{alive}] {
+          if (!weak.expired() && mine == work) finish_work();
+        });
+    if (!taken) {
+      work->result = Error{ErrorKind::Full, "the store's worker has too much to do"};
+      finish_work();
+    }
+  }
+
+  void mine_figures(DiskFigures now) {  // on the worker
+    const std::lock_guard lock{figures_mutex};
+    new_figures = std::move(now);
+    if (auto loaded = disk.take_loaded_boots()) new_boots = std::move(loaded);
+  }
+
+  void take_figures() {
+    const std::lock_guard lock{figures_mutex};
+    if (new_figures) figures = std::move(*new_figures);
+    new_figures.reset();
+    if (new_boots) {
+      boots.load(*new_boots);
+      boots_changed = true;
+    }
+    new_boots.reset();
+  }
+
+  void finish_work() {
+    const std::shared_ptr<DiskWork> done = std::exchange(work, nullptr);
+    const bool was_ok = figures.ok;
+    const ErrorKind error_before = figures.error_kind;
+    take_figures();
+    Lanes durable{};
+    for (const OutboxOutcome& outcome : done->outcomes) {
+      for (const SegmentHeader& header : outcome.durable) {
+        durable[index(header.lane)] = true;
+        durable_readings += header.readings();
+      }
+      for (const Lane lane : kLanes) dropped[index(lane)] += outcome.dropped[index(lane)];
+      acknowledged_readings += outcome.acknowledged_readings;
+      body_bytes += outcome.body_bytes;
+      ++commits;
+    }
+    for (const Lane lane : kLanes) dropped[index(lane)] += done->lost[index(lane)];
+    for (const Lane lane : kLanes) pending[index(lane)].put_back(std::move(done->batches[index(lane)]));
+    put_back(std::move(done->change));
+    if (!done->boots.empty()) boots_changed = true;
+    if (figures.ok) forget_acknowledged();
+
+    say_change(was_ok, error_before);
+    if (done->result) {
+      retry_delay = kRetryFirst;
+    } else {
+      retry_later();
+    }
+    for (const auto& callback : std::exchange(work_callbacks, {})) callback(done->result);
+    for (const Event& event : done->events) add(event);
+    // A disk that answers again may hold segments of before.
+    if (figures.ok && !was_ok) durable = kEverything;
+    for (const Lane lane : kLanes) {
+      if (!durable[index(lane)]) continue;
+      for (const auto& listener : listeners) listener(lane);
+    }
+    if (!work && is_wanted && !closed) start_work(wanted);
+    if (!work && (!flush_callbacks.empty()) && !retry_timer && !closed) start_work(kEverything);
+  }
+
+  void put_back(OutboxChange&& back) {
+    change.acknowledged.insert(change.acknowledged.begin(), back.acknowledged.begin(), back.acknowledged.end());
+    change.given_up.insert(change.given_up.begin(), back.given_up.begin(), back.given_up.end());
+    const std::vector<Gap> newer = std::exchange(change.gaps, std::move(back.gaps));
+    for (const Gap& gap : newer) remember(gap);
+  }
+
+  void forget_acknowledged() {
+    acknowledged_rows.clear();
+    for (const auto& row : change.acknowledged) acknowledged_rows.insert(row.row);
+    for (const auto& row : change.given_up) acknowledged_rows.insert(row.row);
+  }
+
+  void say_change(bool was_ok, ErrorKind error_before) {
+    if (figures.ok) {
+      if (!was_ok && said_error) log.info("outbox can be written again", {{"directory", options.directory}});
+      said_error = false;
+      return;
+    }
+    if (figures.error.empty() || (said_error && error_before == figures.error_kind)) return;
+    said_error = true;
+    log.warn("outbox cannot be written", {{"error", figures.error}, {"meanwhile", "readings wait in memory"},
+                                          {"memory_bytes_max", options.memory_bytes_max}});
+  }
+
+  void retry_later() {
+    if (closed) return;
+    retry_timer = loop.after(retry_delay, [this] { start_work(kEverything); });
+    retry_delay = std::min(retry_delay * 2, kRetryMax);
+  }
+
+  void later_acknowledge() {
+    if (closed || retry_timer || acknowledge_timer) return;
+    acknowledge_timer = loop.after(kAcknowledgeDelay, [this] {
+      acknowledge_timer.reset();
+      if (has_content(change)) start_soon(kNothing);
+    });
+  }
+
+  EventLoop& loop;
+  Log& log;
+  const StoreOptions options;
+
+  Batches pending;
+  OutboxChange change;  ///< acknowledged, given up and gaps, for the next commit
+  std::unordered_set<std::int64_t> acknowledged_rows;  ///< not deleted yet: not to be handed out again
+  BootTable boots;
+  bool boots_changed = false;
+
+  std::shared_ptr<DiskWork> work;  ///< on the worker now; shared because the jobs that bear it are copyable
+  std::size_t work_bytes = 0;
+  bool is_wanted = false;
+  Lanes wanted{};
+  std::vector<std::function<void(Result<void>)>> flush_callbacks;
+  std::vector<std::function<void(Result<void>)>> work_callbacks;
+  std::vector<std::function<void(Lane)>> listeners;
+  Subscription flush_timer;
+  Subscription retry_timer;
+  Subscription acknowledge_timer;
+  milliseconds retry_delay = kRetryFirst;
+
+  DiskFigures figures;
+  bool said_error = false;
+  std::array<std::uint64_t, kLanes.size()> dropped{};
+  std::uint64_t durable_readings = 0;
+  std::uint64_t acknowledged_readings = 0;
+  std::uint64_t commits = 0;
+  std::uint64_t body_bytes = 0;
+  bool closed = false;
+
+  std::mutex figures_mutex;  // guards the next two, which the worker writes
+  std::optional<DiskFigures> new_figures;
+  std::optional<std::vector<BootRow>> new_boots;
+
+  /// Callbacks that outlive the store see that it has gone.
+  std::shared_ptr<bool> alive = std::make_shared<bool>(true);
+  StoreDisk disk;  ///< used on the worker only
+  Worker worker;   ///< last: joined before anything it uses goes
+};
+
+Store::Store(EventLoop& loop, Log& log, const SeriesTable& table, StoreOptions options, StoreGround ground)
+    : impl_{std::make_unique<Impl>(loop, log, table, std::move(options), std::move(ground))} {}
+
+Store::~Store() = default;
+
+void Store::add(Lane lane, const Sample& sample) { impl_->add(lane, sample); }
+void Store::add(Lane lane, const Summary& summary) { impl_->add(lane, summary); }
+void Store::add(const Event& event) { impl_->add(event); }
+
+void Store::flush(std::function<void(Result<void>)> done) {
+  if (impl_->closed) {
+    if (done) done(Error{ErrorKind::Unavailable, "the store is closed"});
+    return;
+  }
+  if (done) impl_->flush_callbacks.push_back(std::move(done));
+  impl_->retry_timer.reset();  // somebody asks: now
+  impl_->start_soon(Impl::kEverything);
+}
+
+void Store::fetch(Lane lane, std::int64_t after, std::size_t count, std::size_t bytes_max,
+                  std::function<void(std::vector<OutgoingSegment>)> done) {
+  struct Found {
+    std::vector<OutboxRow> rows;
+    std::array<std::uint64_t, kLanes.size()> dropped{};
+  };
+  const auto found = std::make_shared<Found>();
+  Impl* const impl = impl_.get();
+  const bool taken = !impl->closed && impl->worker.submit(
+      [impl, found, lane, after, count, bytes_max] {
+        found->rows = impl->disk.fetch(lane, after, count, bytes_max, found->dropped);
+        impl->mine_figures(impl->disk.figures());
+      },
+      [impl, found, done, weak = std::weak_ptr{impl->alive}] {
+        if (weak.expired()) return;
+        const bool was_ok = impl->figures.ok;
+        const ErrorKind error_before = impl->figures.error_kind;
+        impl->take_figures();
+        bool any_damage = false;
+        for (const Lane each : kLanes) {
+          impl->dropped[index(each)] += found->dropped[index(each)];
+          any_damage = any_damage || found->dropped[index(each)] > 0;
+        }
+        if (!impl->figures.ok && was_ok) {
+          impl->say_change(was_ok, error_before);
+          if (!impl->work) impl->retry_later();
+        }
+        if (any_damage) impl->start_soon(Impl::kEverything);  // reports the gap
+        std::vector<OutgoingSegment> segments;
+        for (OutboxRow& row : found->rows) {
+          if (impl->acknowledged_rows.contains(row.row)) continue;
+          segments.push_back({row.row, std::move(row.header), std::move(row.bytes)});
+        }
+        done(std::move(segments));
+      });
+  if (!taken) impl->loop.post([done] { done({}); });
+}
+
+void Store::acknowledge(const OutgoingSegment& segment) {
+  if (!impl_->acknowledged_rows.insert(segment.row).second) return;
+  impl_->change.acknowledged.push_back({segment.header.lane, segment.row});
+  impl_->later_acknowledge();
+}
+
+void Store::give_up(const OutgoingSegment& segment, Gap::Cause cause) {
+  if (!impl_->acknowledged_rows.insert(segment.row).second) return;
+  impl_->change.given_up.push_back({segment.header.lane, segment.row, cause});
+  impl_->later_acknowledge();
+}
+
+void Store::on_durable(std::function<void(Lane)> listener) { impl_->listeners.push_back(std::move(listener)); }
+
+std::optional<Store::UtcStamp> Store::utc_of(const BootId& boot, BootTime time) const {
+  const auto utc = impl_->boots.utc_of(boot, time);
+  if (!utc) return std::nullopt;
+  return UtcStamp{utc->time, utc->error_bound, utc->trusted};
+}
+
+StoreStatus Store::status() const {
+  const Impl& impl = *impl_;
+  StoreStatus status;
+  status.disk_ok = impl.figures.ok;
+  status.disk_error = impl.figures.error;
+  status.epoch = impl.figures.epoch;
+  status.newest_seq = impl.figures.newest_seq;
+  status.newest_acknowledged_seq = impl.figures.newest_acknowledged;
+  status.file_bytes = impl.figures.file_bytes;
+  status.memory_bytes = impl.memory_bytes();
+  for (const Lane lane : kLanes) {
+    status.waiting_segments[index(lane)] = impl.figures.waiting[index(lane)].segments;
+    status.waiting_readings[index(lane)] = impl.figures.waiting[index(lane)].readings;
+    status.memory_readings += impl.pending[index(lane)].readings();
+  }
+  status.dropped_readings = impl.dropped;
+  status.durable_readings = impl.durable_readings;
+  status.acknowledged_readings = impl.acknowledged_readings;
+  status.commits = impl.commits;
+  status.body_bytes = impl.body_bytes;
+  return status;
+}
+
+void Store::close() {
+  Impl& impl = *impl_;
+  if (impl.closed) return;
+  for (int attempt = 0; attempt < kCloseAttemptsMax; ++attempt) {
+    impl.worker.drain();
+    if (impl.work) impl.finish_work();
+    const bool empty = std::all_of(impl.pending.begin(), impl.pending.end(), [](const Batch& batch) { return batch.empty(); });
+    if (empty && !has_content(impl.change) && !impl.work) break;
+    if (!impl.work) impl.start_work(Impl::kEverything);
+  }
+  impl.worker.drain();
+  if (impl.work) impl.finish_work();
+  impl.closed = true;
+  impl.flush_timer.reset();
+  impl.retry_timer.reset();
+  impl.acknowledge_timer.reset();
+  const bool taken = impl.worker.submit([&impl] { impl.disk.close(); }, {});
+  if (taken) impl.worker.drain();
+}
+
+}  // namespace fieldpost

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+// A piece of work is tried, and tried once more after what can be done about its failure: a damaged
+// database is set aside, a full disk gets the reserve back, anything else is closed and opened anew. What
+// fails then goes back to memory.
+#include "agent/store/store_disk.hpp"
+
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <cerrno>
+#include <cmath>
+#include <utility>
+
+#include "agent/store/set_aside.hpp"
+
+namespace fieldpost {
+namespace {
+
+Epoch random_epoch() {
+  Epoch epoch = 0;
+  while (epoch == 0) {
+    if (::getrandom(&epoch, sizeof epoch, 0) != static_cast<ssize_t>(sizeof epoch)) {
+      // No entropy source at all: two epochs of one device still begin at different instants.
+      epoch = static_cast<Epoch>(SystemClock{}.utc().time.time_since_epoch().count());
+    }
+  }
+  return epoch;
+}
+
+Event event_of(std::string name, std::string message, BootTime now) {
+  Event event;
+  event.name = std::move(name);
+  event.severity = Severity::warn;
+  event.time = now;
+  event.value = std::nan("");
+  event.message = std::move(message);
+  return event;
+}
+
+bool is_read_only(const std::string& directory) {
+  struct statvfs space {};
+  return ::statvfs(directory.c_str(), &space) == 0 && (space.f_flag & ST_RDONLY) != 0;
+}
+
+template <typename T>
+void prepend(std::vector<T>& to, std::vector<T>&& older) {
+  older.insert(older.end(), std::make_move_iterator(to.begin()), std::make_move_iterator(to.end()));
+  to = std::move(older);
+}
+
+}  // namespace
+
+StoreDisk::StoreDisk(StoreOptions options, StoreGround ground, Log& log, const SeriesTable& table)
+    : options_{std::move(options)},
+      ground_{std::move(ground)},
+      log_{log},
+      builder_{table, options_.message_bytes_max},
+      reserve_{path("outbox.reserve"), std::min(kReserveBytes, options_.quota_bytes / 8)},
+      mark_storage_{ground_.marks(path("outbox.marks"))} {}
+
+void StoreDisk::commit(DiskWork& work) {
+  work.result = try_once(work);
+  for (int attempt = 0; !work.result && attempt < 2; ++attempt) {
+    const ErrorKind kind = work.result.error().kind();
+    if (kind == ErrorKind::Malformed) {
+      if (auto renamed = set_aside_outbox(work); !renamed) {
+        work.result = renamed;
+        break;
+      }
+    } else if (kind == ErrorKind::Full) {
+      if (!reserve_.release()) break;
+    } else {
+      close();
+      if (attempt > 0) break;
+    }
+    work.result = try_once(work);
+  }
+  error_.reset();
+  if (!work.result) {
+    error_ = work.result.error();
+    if (error_->kind() != ErrorKind::Full) close();
+    return;
+  }
+  reserve_.take();
+}
+
+Result<void> StoreDisk::try_once(DiskWork& work) {
+  TRY(open(work));
+  settle_doubt(work);
+  if (!work.boots.empty()) {
+    boots_ = BootTable{};
+    boots_.load(work.boots);
+    if (auto stored = state_->store({.epoch = outbox_->epoch(), .boots = work.boots}); !stored) {
+      const bool damaged = stored.error().kind() == ErrorKind::Malformed;
+      state_.reset();
+      // Opened anew, it is set aside and read back from its mirror.
+      if (!damaged) return stored.error().with_context("state.db");
+      TRY(open(work));
+      TRY(state_->store({.epoch = outbox_->epoch(), .boots = work.boots}));
+    }
+    work.boots.clear();
+  }
+  return apply(work);
+}
+
+Result<void> StoreDisk::open(DiskWork& work) {
+  if (state_ && outbox_) return {};
+  if (::mkdir(options_.directory.c_str(), 0750) != 0 && errno != EEXIST) {
+    return errno_error("make " + options_.directory, errno);
+  }
+  if (!state_) {
+    auto opened = TRY(StateDatabase::open(options_.directory, ground_.vfs, work.utc));
+    if (!opened.set_aside_as.empty()) {
+      work.events.push_back(event_of("state_set_aside", "state.db was damaged and is kept as " + opened.set_aside_as +
+                                     "; its mirror took its place", work.moment.now));
+    }
+    state_ = std::move(opened.database);
+    boots_.load(state_->state().boots);
+    loaded_boots_ = state_->state().boots;
+  }
+  if (!outbox_) TRY(open_outbox(work));
+  return {};
+}
+
+Result<void> StoreDisk::open_outbox(DiskWork& work) {
+  auto read = TRY(mark_storage_->read());
+  if (read) marks_ = read;
+  const OutboxOptions options{.path = path("outbox.db"), .vfs = ground_.vfs, .quota_bytes = options_.quota_bytes, .age_max = options_.age_max};
+  outbox_ = TRY(OutboxDatabase::open(options, boots_));
+  auto settled = settle_epoch(work);
+  if (!settled) outbox_.reset();
+  return settled;
+}
+
+/// A number must not be used twice. So counting goes on only where all witnesses agree: the database, the
+/// marks outside it, and the epoch in state.db. Else a new epoch begins; what waits keeps its numbers.
+Result<void> StoreDisk::settle_epoch(DiskWork& work) {
+  const Epoch epoch = outbox_->epoch();
+  const std::uint64_t newest = outbox_->newest_seq();
+  const bool marks_agree = marks_ && marks_->epoch == epoch && marks_->newest_seq <= newest &&
+                           newest - marks_->newest_seq <= kUnannouncedMax && outbox_->bears_all_since(marks_->newest_seq);
+  if (epoch != 0 && marks_agree && state_->state().epoch == epoch) return {};
+
+  const bool is_first_start = state_->state().epoch == 0 && !marks_ && newest == 0;
+  if (!is_first_start && (newest > 0 || (marks_ && marks_->newest_seq > 0))) {
+    std::string why = "the outbox was lost";
+    if (epoch != 0) why = "the outbox does not agree with what was noted outside it (restored from a copy, or damaged)";
+    work.events.push_back(event_of("outbox_new_epoch", why + "; message numbers begin anew in a new epoch", work.moment.now));
+    log_.warn("outbox begins a new epoch", {{"directory", options_.directory}, {"why", why}});
+    if (marks_ && marks_->epoch == epoch && marks_->newest_seq > newest) record_lost(work, newest + 1, marks_->newest_seq);
+    if (marks_ && epoch == 0 && marks_->oldest_waiting > 0) record_lost(work, marks_->oldest_waiting, marks_->newest_seq);
+  }
+  return begin_epoch();
+}
+
+/// Which lanes the numbers belong to died with the database; so each lane reports the range, with as many
+/// readings as are known to have waited (none, where the damage was found at start).
+void StoreDisk::record_lost(DiskWork& work, std::uint64_t first_seq, std::uint64_t last_seq) const {
+  for (const Lane lane : kLanes) {
+    const std::uint64_t waited = last_known_waiting_[index(lane)].readings;
+    const std::uint64_t waiting = outbox_->waiting()[index(lane)].readings;
+    const std::uint64_t readings = waited > waiting ? waited - waiting : 0;
+    work.lost[index(lane)] += readings;
+    work.change.gaps.push_back({.cause = Gap::Cause::damage, .lane = lane, .readings = readings, .epoch = marks_->epoch,
+                                .first_seq = first_seq, .last_seq = last_seq});
+  }
+}
+
+Result<void> StoreDisk::begin_epoch() {
+  const Epoch epoch = random_epoch();
+  TRY(outbox_->begin_epoch(epoch));
+  const Marks marks{.epoch = epoch, .newest_seq = 0, .newest_acknowledged = 0, .oldest_waiting = 0};
+  TRY(mark_storage_->write(marks));
+  marks_ = marks;
+  StoredState state = state_->state();
+  state.epoch = epoch;
+  return state_->store(state);
+}
+
+Result<void> StoreDisk::set_aside_outbox(DiskWork& work) {
+  outbox_.reset();
+  const std::string name = TRY(set_aside(path("outbox.db"), work.utc));
+  log_.warn("outbox set aside", {{"directory", options_.directory}, {"kept_as", name}});
+  work.events.push_back(event_of("outbox_set_aside", "outbox.db was damaged and is kept as " + name + "; a new one was made", work.moment.now));
+  return {};
+}
+
+void StoreDisk::settle_doubt(DiskWork& work) {
+  if (!doubtful_) return;
+  Doubtful doubtful = std::move(*doubtful_);
+  doubtful_.reset();
+  if (outbox_->epoch() == doubtful.epoch && outbox_->newest_seq() == doubtful.outcome.newest_seq) {
+    announce(work, std::move(doubtful.outcome));
+    return;
+  }
+  for (const Lane lane : kLanes) work.batches[index(lane)].put_back(std::move(doubtful.batches[index(lane)]));
+  prepend(work.change.acknowledged, std::move(doubtful.change.acknowledged));
+  prepend(work.change.given_up, std::move(doubtful.change.given_up));
+  prepend(work.change.gaps, std::move(doubtful.change.gaps));
+}
+
+Result<void> StoreDisk::apply(DiskWork& work) {
+  OutboxChange change = work.change;
+  SegmentBuilder::Identity identity{.epoch = outbox_->epoch(), .seq = outbox_->newest_seq(), .boot = work.moment.boot};
+  for (const Lane lane : kLanes) {
+    Gap oversize{.cause = Gap::Cause::oversize, .lane = lane, .boot = work.moment.boot};
+    auto segments = builder_.build(lane, work.batches[index(lane)], identity, oversize);
+    std::move(segments.begin(), segments.end(), std::back_inserter(change.segments));
+    if (oversize.readings > 0) change.gaps.push_back(oversize);
+  }
+  if (change.acknowledged.empty() && change.given_up.empty() && change.gaps.empty() && change.segments.empty()) return {};
+
+  std::optional<OutboxOutcome> in_doubt;
+  auto applied = outbox_->apply(change, work.moment, builder_, in_doubt);
+  if (!applied) {
+    const ErrorKind kind = applied.error().kind();
+    const bool numbered = in_doubt && in_doubt->newest_seq != outbox_->newest_seq();
+    if (numbered && kind != ErrorKind::Malformed && kind != ErrorKind::Full) {
+      doubtful_ = Doubtful{std::move(work.batches), std::move(work.change), outbox_->epoch(), std::move(*in_doubt)};
+      work.batches = Batches{};
+      work.change = OutboxChange{};
+    }
+    return applied.error();
+  }
+  for (const Gap& gap : change.gaps) {
+    // Losses of this very change; those that came with it are counted where they happened.
+    if (gap.cause == Gap::Cause::oversize && gap.first_seq == 0) applied->dropped[index(gap.lane)] += gap.readings;
+  }
+  work.batches = Batches{};
+  work.change = OutboxChange{};
+  announce(work, std::move(*applied));
+  return {};
+}
+
+/// The marks come after the commit and before anybody hears of it: a number that may have left the device
+/// is always below the mark.
+void StoreDisk::announce(DiskWork& work, OutboxOutcome outcome) {
+  last_known_waiting_ = outbox_->waiting();
+  Marks marks{.epoch = outbox_->epoch(), .newest_seq = outbox_->newest_seq(), .newest_acknowledged = 0, .oldest_waiting = 0};
+  if (marks_ && marks_->epoch == marks.epoch) marks.newest_acknowledged = marks_->newest_acknowledged;
+  marks.newest_acknowledged = std::max(marks.newest_acknowledged, outcome.newest_acknowledged);
+  if (const auto oldest = outbox_->oldest_waiting()) marks.oldest_waiting = *oldest;
+  if (auto written = mark_storage_->write(marks); !written) {
+    log_.warn("outbox marks not written", {{"directory", options_.directory}, {"error", written.error().sentence()}});
+  }
+  marks_ = marks;
+  if (log_.enabled(LogLevel::debug)) {
+    for (const SegmentHeader& header : outcome.durable) {
+      log_.debug("segment durable", {{"lane", to_string(header.lane)}, {"epoch", to_text(header.epoch)}, {"seq", header.seq},
+                                     {"readings", header.readings()}});
+    }
+    if (outcome.acknowledged_segments > 0) {
+      log_.debug("segments acknowledged", {{"segments", outcome.acknowledged_segments}, {"readings", outcome.acknowledged_readings},
+                                           {"newest_seq", marks.newest_acknowledged}});
+    }
+  }
+  work.outcomes.push_back(std::move(outcome));
+}
+
+std::vector<OutboxRow> StoreDisk::fetch(Lane lane, std::int64_t after, std::size_t count, std::size_t bytes_max,
+                                        std::array<std::uint64_t, kLanes.size()>& dropped) {
+  if (!outbox_) return {};
+  auto rows = outbox_->fetch(lane, after, count, bytes_max, dropped);
+  if (rows) {
+    last_known_waiting_ = outbox_->waiting();
+    return std::move(*rows);
+  }
+  log_.debug("outbox not readable", {{"lane", to_string(lane)}, {"error", rows.error().sentence()}});
+  error_ = rows.error();
+  // What to do about it is the next commit's affair: it opens anew, and sets aside what is damaged.
+  outbox_.reset();
+  return {};
+}
+
+void StoreDisk::close() {
+  outbox_.reset();
+  state_.reset();
+}
+
+DiskFigures StoreDisk::figures() {
+  DiskFigures figures;
+  figures.ok = !error_ && outbox_.has_value();
+  if (error_) {
+    figures.error = sentence_of(*error_);
+    figures.error_kind = error_->kind();
+  }
+  figures.waiting = last_known_waiting_;
+  if (marks_) {
+    figures.epoch = marks_->epoch;
+    figures.newest_seq = marks_->newest_seq;
+    figures.newest_acknowledged = marks_->newest_acknowledged;
+  }
+  if (outbox_) {
+    figures.epoch = outbox_->epoch();
+    figures.newest_seq = outbox_->newest_seq();
+    figures.waiting = outbox_->waiting();
+    figures.file_bytes = outbox_->file_bytes();
+  }
+  if (doubtful_) figures.doubtful_bytes = bytes_of(doubtful_->batches);
+  return figures;
+}
+
+std::optional<std::vector<BootRow>> StoreDisk::take_loaded_boots() { return std::exchange(loaded_boots_, std::nullopt); }
+
+std::string StoreDisk::sentence_of(const Error& error) const {
+  const std::string& place = options_.directory;
+  const std::string detail = " (" + error.sentence() + ")";
+  if (is_read_only(place)) {
+    return place + " is on a read-only file system: remount it read-write, or set state_directory to another place" + detail;
+  }
+  switch (error.kind()) {
+    case ErrorKind::Full:
+      return "the disk that holds " + place + " is full: free some space there" + detail;
+    case ErrorKind::Denied:
+      return place + " may not be written: give it to the user that the agent runs as, or set state_directory to another place" + detail;
+    case ErrorKind::NotPresent:
+      return place + " is not there and cannot be made: make it, or set state_directory to another place" + detail;
+    case ErrorKind::Unavailable:
+      return "another process uses " + place + "/outbox.db: stop it, or give each agent a state_directory of its own" + detail;
+    case ErrorKind::Io:
+    case ErrorKind::Malformed:
+    case ErrorKind::Timeout:
+    case ErrorKind::OutOfRange:
+    case ErrorKind::Bug:
+      break;
+  }
+  return place + " cannot be used: " + error.sentence();
+}
+
+}  // namespace fieldpost

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// The store as its worker sees it: both databases, the marks and the reserve, and what is done when any
+// of them fails. Every member but the constructor may block and is called on the worker only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/store/batch.hpp"
+#include "agent/store/boot_table.hpp"
+#include "agent/store/marks.hpp"
+#include "agent/store/outbox_database.hpp"
+#include "agent/store/reserve_file.hpp"
+#include "agent/store/segment_builder.hpp"
+#include "agent/store/state_database.hpp"
+#include "agent/store/store_options.hpp"
+#include "platform/log.hpp"
+
+namespace fieldpost {
+
+/// One piece of work, and what came of it. What could not be done stays in it.
+struct DiskWork {
+  Batches batches;
+  OutboxChange change;  ///< acknowledged, given_up and gaps; the segments are made here
+  std::vector<BootRow> boots;
+  OutboxMoment moment;
+  UtcTime utc;
+
+  Result<void> result;
+  std::vector<OutboxOutcome> outcomes;  ///< of the transactions that succeeded
+  std::vector<Event> events;            ///< for a person: a database was set aside
+  std::array<std::uint64_t, kLanes.size()> lost{};  ///< readings that went with a damaged database
+};
+
+/// What is the case on the disk after a piece of work.
+struct DiskFigures {
+  bool ok = false;
+  std::string error;  ///< one sentence that says what to do; empty when ok
+  ErrorKind error_kind{};
+  Epoch epoch = 0;
+  std::uint64_t newest_seq = 0;
+  std::uint64_t newest_acknowledged = 0;
+  std::int64_t file_bytes = 0;
+  LaneCounts waiting;
+  std::size_t doubtful_bytes = 0;  ///< memory of a batch whose commit may or may not have happened
+};
+
+class StoreDisk {
+ public:
+  static constexpr std::int64_t kReserveBytes = 1 << 20;
+  /// A flush's segments that one crash can leave unannounced; more unexplained numbers are damage.
+  static constexpr std::uint64_t kUnannouncedMax = 65'536;
+
+  StoreDisk(StoreOptions options, StoreGround ground, Log& log, const SeriesTable& table);
+
+  /// Opens what is not open, and makes the changes durable. On failure the batches are as they were.
+  void commit(DiskWork& work);
+
+  /// Nothing when the disk does not answer. Losses found on the way are in `dropped`.
+  std::vector<OutboxRow> fetch(Lane lane, std::int64_t after, std::size_t count, std::size_t bytes_max,
+                               std::array<std::uint64_t, kLanes.size()>& dropped);
+
+  void close();
+
+  DiskFigures figures();
+  /// What the state held when it was opened; given once.
+  std::optional<std::vector<BootRow>> take_loaded_boots();
+
+ private:
+  /// A commit that failed in its last step: after opening anew the newest seq tells whether it happened.
+  struct Doubtful {
+    Batches batches;
+    OutboxChange change;
+    Epoch epoch = 0;
+    OutboxOutcome outcome;  ///< as it would have been
+  };
+
+  Result<void> open(DiskWork& work);
+  Result<void> open_outbox(DiskWork& work);
+  Result<void> settle_epoch(DiskWork& work);
+  Result<void> begin_epoch();
+  void settle_doubt(DiskWork& work);
+  Result<void> try_once(DiskWork& work);
+  Result<void> apply(DiskWork& work);
+  Result<void> set_aside_outbox(DiskWork& work);
+  void record_lost(DiskWork& work, std::uint64_t first_seq, std::uint64_t last_seq) const;
+  void announce(DiskWork& work, OutboxOutcome outcome);
+  std::string sentence_of(const Error& error) const;
+  std::string path(const char* name) const { return options_.directory + "/" + name; }
+
+  StoreOptions options_;
+  StoreGround ground_;
+  Log& log_;
+  SegmentBuilder builder_;
+  ReserveFile reserve_;
+  std::unique_ptr<MarkStorage> mark_storage_;
+  std::optional<Marks> marks_;
+  BootTable boots_;
+  std::optional<StateDatabase> state_;
+  std::optional<OutboxDatabase> outbox_;
+  std::optional<std::vector<BootRow>> loaded_boots_;
+  std::optional<Doubtful> doubtful_;
+  LaneCounts last_known_waiting_;
+  std::optional<Error> error_;
+};
+
+}  // namespace fieldpost
