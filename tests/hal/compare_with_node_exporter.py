@@ -33,7 +33,8 @@ DIFFERENCES = [
     (r"theirs node_ethtool_.*", "statistics of the same name twice in one driver"),
 ]
 # Debian's package leaves out more by default (the loopback, what is mounted below /run, /mnt and /media);
-# these are upstream's defaults, as of 1.6.
+# these are upstream's defaults, zram as in
+# later versions.
 UPSTREAM_DEFAULTS = [
     "--collector.filesystem.mount-points-exclude="
     "^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)",
