@@ -91,26 +91,28 @@ def lock(path, what):
 class Debian:
     """A private apt: own lists, own status, own cache; only the mirror, its key and the proxy are the machine's."""
 
-    SUITES = ("bookworm", "trixie")
-
-    def __init__(self, directory):
+    def __init__(self, directory, artefacts):
+        """`artefacts` are all that may be asked for: their package lists are read at once, at the first question."""
+        directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
-        self.updated = set()
+        self.artefacts = [artefact for artefact in artefacts if "debian" in artefact]
+        self.updated = False
+        self.batch = {}  # SHA-256 -> path of what one call of apt brought for all
 
     def fetch(self, artefact, destination):
         wanted = artefact["debian"]
         if not shutil.which("apt-get"):
             raise Trouble("this machine has no apt-get")
-        self._update(wanted)
+        self._update()
+        if "package" in wanted and artefact["sha256"] in self.batch:
+            shutil.move(self.batch.pop(artefact["sha256"]), destination)
+            return
         with tempfile.TemporaryDirectory(dir=self.directory) as work:
             if "source" in wanted:
                 version = self._source_version(artefact)
                 command = ["apt-get", "source", "-qq", "--download-only", f"{wanted['source']}={version}"]
             else:
-                name = wanted["package"]
-                if wanted["architecture"] != "all":
-                    name += ":" + wanted["architecture"]
-                command = ["apt-get", "download", "-qq", f"{name}={wanted['version']}"]
+                command = ["apt-get", "download", "-qq", self._name(wanted)]
             result = self._run(command, cwd=work)
             for file in pathlib.Path(work).iterdir():
                 if sha256(file) == artefact["sha256"]:
@@ -118,6 +120,22 @@ class Debian:
                     return
             reason = _last_line(result.stderr) or "apt delivered a different file"
             raise Trouble(f"Debian {wanted['suite']}: {reason}")
+
+    @staticmethod
+    def _name(wanted):
+        suffix = "" if wanted["architecture"] == "all" else ":" + wanted["architecture"]
+        return f"{wanted['package']}{suffix}={wanted['version']}"
+
+    def _fetch_packages_together(self):
+        # apt reads all its lists anew for each call, five seconds; should one package be gone, each is asked for alone.
+        names = [self._name(artefact["debian"]) for artefact in self.artefacts if "package" in artefact["debian"]]
+        if len(names) < 2:
+            return
+        folder = self.directory / "packages"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        self._run(["apt-get", "download", "-qq", *names], cwd=folder)
+        self.batch = {sha256(file): file for file in folder.iterdir()}
 
     def _source_version(self, artefact):
         """The revision that carries the pinned tarball; revisions come and go, the tarball stays."""
@@ -133,26 +151,25 @@ class Debian:
         offered = ", ".join(seen) or "nothing"
         raise Trouble(f"Debian: no revision of source {wanted['source']} holds {artefact['file']} (offered: {offered})")
 
-    def _update(self, wanted):
-        suite = wanted["suite"]
-        kind = "deb-src" if "source" in wanted else "deb"
-        architecture = wanted.get("architecture", "")
-        if architecture == "all":
-            architecture = "amd64"
-        entry = (kind, suite, architecture)
-        if entry in self.updated:
+    def _update(self):
+        if self.updated:
             return
-        self.updated.add(entry)
         mirror, options = self._mirror()
+        entries = {}  # (deb or deb-src, suite) -> architectures
+        for artefact in self.artefacts:
+            wanted = artefact["debian"]
+            architectures = entries.setdefault(("deb-src" if "source" in wanted else "deb", wanted["suite"]), set())
+            if "architecture" in wanted:
+                architectures.add("amd64" if wanted["architecture"] == "all" else wanted["architecture"])
         lines = []
-        for kind, suite, architecture in sorted(self.updated):
-            chosen = " ".join(options + ([f"arch={architecture}"] if architecture else []))
+        for (kind, suite), architectures in sorted(entries.items()):
+            chosen = " ".join(options + ([f"arch={','.join(sorted(architectures))}"] if architectures else []))
             lines.append(f"{kind} [{chosen}] {mirror} {suite} main" if chosen else f"{kind} {mirror} {suite} main")
         for folder in ("state/lists/partial", "cache/archives/partial"):
             (self.directory / folder).mkdir(parents=True, exist_ok=True)
         (self.directory / "status").write_text("", encoding="ascii")
         (self.directory / "sources.list").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        architectures = sorted({a for _, _, a in self.updated if a} | {"amd64"})
+        architectures = sorted(set().union(*entries.values()) | {"amd64"})
         (self.directory / "apt.conf").write_text(
             f'Dir::State "{self.directory}/state";\n'
             f'Dir::State::status "{self.directory}/status";\n'
@@ -168,10 +185,12 @@ class Debian:
             "#clear APT::Update::Post-Invoke;\n#clear APT::Update::Post-Invoke-Success;\n#clear DPkg::Post-Invoke;\n",
             encoding="utf-8",
         )
-        say(f"reading Debian's package list ({' '.join(filter(None, entry))})")
+        say("reading Debian's package lists (20 to 60 MB)")
         result = self._run(["apt-get", "update", "-qq", "-o", "APT::Update::Error-Mode=any"])
         if result.returncode != 0:
             raise Trouble(f"apt-get update: {_last_line(result.stderr)}")
+        self.updated = True
+        self._fetch_packages_together()
 
     def _run(self, command, cwd=None):
         environment = dict(os.environ, APT_CONFIG=str(self.directory / "apt.conf"), LC_ALL="C")
@@ -220,8 +239,8 @@ def _last_line(text):
 # --- Finding ----------------------------------------------------------------------------------------------------------
 
 
-def fetch(artefact, debian):
-    """The path of one artefact whose SHA-256 has been checked."""
+def at_hand(artefact):
+    """The path of an artefact that is here already and whose SHA-256 has been checked, or None."""
     name = artefact["file"]
     local = os.environ.get("FIELDPOST_DEPENDENCIES_DIR")
     if local:
@@ -236,13 +255,31 @@ def fetch(artefact, debian):
                     " replace the file, or remove it to have it fetched"
                 )
             return candidate
-
-    cached = cache_directory() / "artefacts" / f"{artefact['sha256'][:16]}-{name}"
+    cached = cache_path(artefact)
     if cached.is_file():
         if sha256(cached) == artefact["sha256"]:
             return cached
         say(f"{cached} is damaged; fetching it again")
         cached.unlink()
+    return None
+
+
+def cache_path(artefact):
+    return cache_directory() / "artefacts" / f"{artefact['sha256'][:16]}-{artefact['file']}"
+
+
+def fetch_all(artefacts):
+    """The paths of all of them, each checked; what is not here is fetched."""
+    with lock(cache_directory() / "fetch.lock", "fetching"):
+        paths = [at_hand(artefact) for artefact in artefacts]
+        missing = [artefact for artefact, path in zip(artefacts, paths) if path is None]
+        debian = Debian(cache_directory() / "apt", missing)
+        return [path or fetch(artefact, debian) for artefact, path in zip(artefacts, paths)]
+
+
+def fetch(artefact, debian):
+    name = artefact["file"]
+    cached = cache_path(artefact)
     cached.parent.mkdir(parents=True, exist_ok=True)
 
     reasons = []
@@ -321,12 +358,9 @@ def _debian_payload(path):
 
 def prepare_sources(pins, target, directory):
     """Every dependency's files below `directory`, patched, and SQLite's amalgamation generated."""
-    debian_directory = cache_directory() / "apt"
-    debian_directory.mkdir(parents=True, exist_ok=True)
-    debian = Debian(debian_directory)
-    for dependency, artefact in artefacts_for(pins, target):
-        with lock(cache_directory() / "fetch.lock", "fetching"):
-            archive = fetch(artefact, debian)
+    needed = list(artefacts_for(pins, target))
+    archives = fetch_all([artefact for _, artefact in needed])
+    for (dependency, artefact), archive in zip(needed, archives):
         key = hashlib.sha256(artefact["sha256"].encode())
         patches = sorted((HERE / dependency["patches"]).glob("*.patch")) if "patches" in dependency else []
         for patch in patches:
@@ -451,16 +485,13 @@ def main():
         for dependency in load_pins():
             print(f"{dependency['name']:<14}{dependency['version']:<10}{dependency['licence']:<34}{dependency['why']}")
     else:
-        debian_directory = cache_directory() / "apt"
-        debian_directory.mkdir(parents=True, exist_ok=True)
-        debian = Debian(debian_directory)
         target = arguments.target if arguments.command == "fetch" else None
-        with lock(cache_directory() / "fetch.lock", "fetching"):
-            paths = [(fetch(artefact, debian), artefact) for _, artefact in artefacts_for(load_pins(), target)]
+        artefacts = [artefact for _, artefact in artefacts_for(load_pins(), target)]
+        paths = fetch_all(artefacts)
         if arguments.command == "collect":
             folder = pathlib.Path(arguments.folder)
             folder.mkdir(parents=True, exist_ok=True)
-            for path, artefact in paths:
+            for path, artefact in zip(paths, artefacts):
                 if path.parent.resolve() != folder.resolve():
                     shutil.copyfile(path, folder / artefact["file"])
         print(f"{len(paths)} artefacts, every SHA-256 as pinned")
