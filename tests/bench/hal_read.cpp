@@ -123,12 +123,14 @@ class Bare {
     request.stats.filter_mask = 1;
     if (::send(netlink_, &request, sizeof(request), 0) < 0) std::abort();
     while (true) {
-      ssize_t left = ::recv(netlink_, buffer_.data(), 32768, 0);
-      if (left < 0) std::abort();
-      for (auto* message = reinterpret_cast<nlmsghdr*>(buffer_.data()); NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
-        if (message->nlmsg_type == NLMSG_DONE) return;
+      const ssize_t length = ::recv(netlink_, buffer_.data(), 32768, 0);
+      if (length < 0) std::abort();
+      const char* at = buffer_.data();
+      for (nlmsghdr header{}; at < buffer_.data() + length; at += (header.nlmsg_len + 3) & ~3U) {
+        std::memcpy(&header, at, sizeof(header));
+        if (header.nlmsg_type == NLMSG_DONE) return;
         std::array<std::uint64_t, 24> stats{};
-        std::memcpy(stats.data(), reinterpret_cast<char*>(NLMSG_DATA(message)) + sizeof(if_stats_msg) + sizeof(nlattr), sizeof(stats));
+        std::memcpy(stats.data(), at + sizeof(header) + sizeof(if_stats_msg) + sizeof(nlattr), sizeof(stats));
         for (const std::uint64_t value : stats) sum += static_cast<double>(value);
         count += stats.size();
       }

@@ -16,10 +16,17 @@
 
 namespace fieldpost {
 
+/// The machine itself; lives as long as any source.
+inline const FileTree& machine_tree() {
+  static const FileTree tree{"/"};
+  return tree;
+}
+
 class OpenedSource {
  public:
   using Open = Result<std::unique_ptr<Source>> (*)(const SourceContext&);
 
+  /// `tree` is lent and outlives it.
   OpenedSource(Open open, const FileTree& tree, std::map<std::string, OptionValue, std::less<>> options = {})
       : options_{std::move(options)} {
     auto opened = open({tree, series, options_, "test"});

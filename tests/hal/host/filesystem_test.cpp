@@ -88,7 +88,7 @@ TEST_F(FilesystemSourceTest, FollowsMountsThatComeAndGo) {
 }
 
 TEST(FilesystemSource, AsksTheKernelOnTheMachineItself) {
-  OpenedSource filesystem{open_filesystem, FileTree{"/"}};
+  OpenedSource filesystem{open_filesystem, machine_tree()};
   EXPECT_FALSE(filesystem.read().empty());
   EXPECT_FALSE(filesystem.error);
 }

@@ -27,7 +27,7 @@ TEST(IdentitySource, LabelsKernelAndSystem) {
 }
 
 TEST(IdentitySource, OfTheMachineAgreesWithUname) {
-  OpenedSource identity{open_identity, FileTree{"/"}};
+  OpenedSource identity{open_identity, machine_tree()};
   EXPECT_FALSE(identity.read().empty());
   EXPECT_NE(identity.series.all()[0].labels[1].value, "") << "machine";
 }

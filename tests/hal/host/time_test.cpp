@@ -20,7 +20,7 @@ TEST(TimeSource, OfACapturedTreeStandsStill) {
 }
 
 TEST(TimeSource, OfTheMachineIsItsWallClock) {
-  OpenedSource time{open_time, FileTree{"/"}};
+  OpenedSource time{open_time, machine_tree()};
   const double before = static_cast<double>(::time(nullptr)) - 1;
   const double value = std::strtod(time.read().at("node_time_seconds").c_str(), nullptr);
   EXPECT_GE(value, before);
