@@ -77,6 +77,7 @@ std::vector<std::string> merged_environment(const std::vector<std::string>& adde
 
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
   for (auto& text : texts) pointers.push_back(text.data());
   pointers.push_back(nullptr);
   return pointers;
@@ -99,15 +100,15 @@ Result<pid_t> spawn(std::vector<std::string> arguments, const std::vector<std::s
   ::posix_spawnattr_setsigmask(settings.attributes(), &none);
   ::posix_spawnattr_setsigdefault(settings.attributes(), &all);
   ::posix_spawnattr_setpgroup(settings.attributes(), 0);
-  ::posix_spawnattr_setflags(settings.attributes(),
-                             static_cast<short>(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
+  ::posix_spawnattr_setflags(
+      settings.attributes(),
+      static_cast<short>(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
 
   std::vector<std::string> variables = merged_environment(environment);
   const std::string program = arguments.front();
   pid_t process = -1;
-  const int problem =
-      ::posix_spawnp(&process, program.c_str(), settings.actions(), settings.attributes(),
-                     pointers_to(arguments).data(), pointers_to(variables).data());
+  const int problem = ::posix_spawnp(&process, program.c_str(), settings.actions(), settings.attributes(),
+                                     pointers_to(arguments).data(), pointers_to(variables).data());
   if (problem != 0) return errno_error("start " + program, problem);
   return process;
 }
@@ -121,7 +122,8 @@ class WatchedProcess final : public ChildProcess {
         pidfd_{static_cast<int>(::syscall(SYS_pidfd_open, process, 0))},
         output_{std::move(output)},
         error_output_{std::move(error_output)} {
-    output_watch_ = loop.when_readable(output_.get(), [this] { read_some(output_, output_watch_, options_.on_output); });
+    output_watch_ =
+        loop.when_readable(output_.get(), [this] { read_some(output_, output_watch_, options_.on_output); });
     error_watch_ = loop.when_readable(
         error_output_.get(), [this] { read_some(error_output_, error_watch_, options_.on_error_output); });
     end_watch_ = pidfd_ ? loop.when_readable(pidfd_.get(), [this] { look_for_end(); })
@@ -156,7 +158,8 @@ class WatchedProcess final : public ChildProcess {
 
   /// What one read gave; nothing when there is nothing to read now. At the end of the stream (or an
   /// error, which for a pipe is the same) the watch ends, for it would fire for ever.
-  std::string_view read_once(const FileDescriptor& stream, Subscription& watch, std::array<char, kReadBytes>& buffer) {
+  std::string_view read_once(const FileDescriptor& stream, Subscription& watch,
+                             std::array<char, kReadBytes>& buffer) {
     const ssize_t count = ::read(stream.get(), buffer.data(), buffer.size());
     if (count > 0) return {buffer.data(), static_cast<std::size_t>(count)};
     if (count == 0 || (errno != EAGAIN && errno != EINTR)) watch.reset();

@@ -92,19 +92,19 @@ std::string to_rfc3339(UtcTime time) {
   const std::chrono::year_month_day date{day};
   const std::chrono::hh_mm_ss clock{std::chrono::floor<milliseconds>(time - day)};
   char text[40];
-  const int length = std::snprintf(
-      text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
-      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-      static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-      static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
+  const int length =
+      std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", static_cast<int>(date.year()),
+                    static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                    static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+                    static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
   return std::string{text, static_cast<std::size_t>(length)};
 }
 
 Result<UtcTime> from_rfc3339(std::string_view text) {
   const auto refuse = [text](std::string_view why) {
     return Error{ErrorKind::Malformed,
-                 "\"" + std::string{text.substr(0, 40)} + "\" is not a time like 2026-11-20T13:48:27.123Z: " +
-                     std::string{why}};
+                 "\"" + std::string{text.substr(0, 40)} +
+                     "\" is not a time like 2026-11-20T13:48:27.123Z: " + std::string{why}};
   };
   constexpr std::size_t kShortest = 20;  // without a fraction
   constexpr std::size_t kLongest = 30;   // with nine digits of it
@@ -138,8 +138,8 @@ Result<UtcTime> from_rfc3339(std::string_view text) {
   if (*hour > 23 || *minute > 59 || *second > 59) return refuse("there is no such time of day");
   // UtcTime counts nanoseconds in 64 bits, which ends within 1677 and 2262.
   if (*year < 1678 || *year > 2261) return refuse("the year is out of range");
-  return UtcTime{std::chrono::sys_days{date}} + std::chrono::hours{*hour} +
-         std::chrono::minutes{*minute} + seconds{*second} + fraction;
+  return UtcTime{std::chrono::sys_days{date}} + std::chrono::hours{*hour} + std::chrono::minutes{*minute} +
+         seconds{*second} + fraction;
 }
 
 }  // namespace fieldpost

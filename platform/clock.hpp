@@ -39,8 +39,8 @@ using BootId = std::string;
 /// The wall clock at one instant, and how far it may be trusted.
 struct UtcReading {
   UtcTime time;
-  bool synchronised = false;    ///< adjtimex(2) does not report STA_UNSYNC
-  nanoseconds error_bound{};    ///< adjtimex(2) maxerror; meaningless while not synchronised
+  bool synchronised = false;  ///< adjtimex(2) does not report STA_UNSYNC
+  nanoseconds error_bound{};  ///< adjtimex(2) maxerror; meaningless while not synchronised
 };
 
 class Clock {

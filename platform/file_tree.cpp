@@ -68,8 +68,8 @@ std::optional<ReadFailure> read_all(int descriptor, std::string& buffer, std::si
 
 Error to_error(const ReadFailure& failure, std::string_view path) {
   if (failure.too_large) {
-    return Error{ErrorKind::OutOfRange, std::string{path} + " is larger than " +
-                                            std::to_string(FileTree::kFileBytesMax) + " bytes"};
+    return Error{ErrorKind::OutOfRange,
+                 std::string{path} + " is larger than " + std::to_string(FileTree::kFileBytesMax) + " bytes"};
   }
   return errno_error("read " + std::string{path}, failure.error_number);
 }
@@ -108,11 +108,12 @@ std::string resolve_below(const std::string& root, std::string_view path, bool f
       below.resize(below.empty() ? 0 : below.rfind('/'));
       continue;
     }
-    const std::string next = below + "/" + name;
+    std::string next = below;
+    next.append("/").append(name);
     const bool follow = follow_last || !pending.empty();
     const auto target = follow ? read_one_link(root + next) : std::nullopt;
     if (!target) {
-      below = next;
+      below = std::move(next);
       continue;
     }
     // A loop: left to the kernel, whose ELOOP the caller gets. The last link is kept in the path, and
@@ -167,7 +168,8 @@ Result<std::string> FileTree::read_line(std::string_view path) const {
 Result<std::int64_t> FileTree::read_integer(std::string_view path) const {
   const std::string text = TRY(read_line(path));
   const auto start = text.find_first_not_of(" \t");
-  const std::string_view number = start == std::string::npos ? std::string_view{} : std::string_view{text}.substr(start);
+  const std::string_view number =
+      start == std::string::npos ? std::string_view{} : std::string_view{text}.substr(start);
   std::int64_t value = 0;
   const auto [end, problem] = std::from_chars(number.data(), number.data() + number.size(), value);
   if (problem != std::errc{} || end != number.data() + number.size()) {

@@ -64,8 +64,7 @@ class Scanner {
       if (c != '{' && c != '[') return word();
 
       if (static_cast<int>(open_.size()) >= bounds_.depth_max) {
-        return Error{ErrorKind::OutOfRange,
-                     "JSON nested deeper than " + std::to_string(bounds_.depth_max)};
+        return Error{ErrorKind::OutOfRange, "JSON nested deeper than " + std::to_string(bounds_.depth_max)};
       }
       open_ += c;
       ++at_;

@@ -68,11 +68,11 @@ void append_field(std::string& line, std::string_view key, std::string_view valu
 /// systemd sets JOURNAL_STREAM to the device and inode of the stream it made; a service that sends
 /// its standard error elsewhere still inherits the variable, so the numbers are compared.
 bool stderr_is_journal() {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): once, when the log is made; nobody calls setenv() later
   const char* const stream = std::getenv("JOURNAL_STREAM");
   struct stat status {};
   if (stream == nullptr || ::fstat(STDERR_FILENO, &status) != 0) return false;
-  return std::string_view{stream} ==
-         std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
+  return std::string_view{stream} == std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino);
 }
 
 void write_to_stderr(std::string line) {
@@ -169,7 +169,8 @@ void Log::write(LogLevel level, std::string_view phrase, Fields fields) {
   if (found == windows.end()) {
     // A full table only means that the line is not folded.
     if (windows.size() < kPhrasesMax) {
-      windows.emplace(std::move(key), Folding::Window{.began = now, .level = level, .shown = 1, .folded = 0, .body = {}});
+      windows.emplace(std::move(key),
+                      Folding::Window{.began = now, .level = level, .shown = 1, .folded = 0, .body = {}});
     }
     emit(level, body);
     return;

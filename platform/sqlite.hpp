@@ -62,12 +62,12 @@ class Sqlite {
     /// For looking at a database that no agent has open, exclusively or not.
     bool read_only = false;
     bool create = true;
-    bool exclusive = true;          ///< locking_mode=EXCLUSIVE: no -shm file, nobody else writes
-    std::int64_t pages_max = 0;     ///< max_page_count; 0 = SQLite's own limit
+    bool exclusive = true;                 ///< locking_mode=EXCLUSIVE: no -shm file, nobody else writes
+    std::int64_t pages_max = 0;            ///< max_page_count; 0 = SQLite's own limit
     std::int64_t wal_bytes_max = 1 << 20;  ///< journal_size_limit
     int page_bytes = 4096;
     std::int64_t cache_bytes = 256 << 10;  ///< SQLite's own default is 2 MiB a connection
-    std::string vfs{};              ///< a VFS registered by a test; empty = the platform's
+    std::string vfs{};                     ///< a VFS registered by a test; empty = the platform's
   };
 
   /// Opens in WAL mode with synchronous=FULL, and reads the schema, so that a file which is no

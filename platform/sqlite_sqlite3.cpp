@@ -43,8 +43,9 @@ ErrorKind kind_of(int code, int error_number) {
 
 Error last_error(sqlite3* connection, std::string_view what) {
   const int code = sqlite3_extended_errcode(connection);
-  return Error{kind_of(code, sqlite3_system_errno(connection)),
-               std::string{what} + ": " + sqlite3_errmsg(connection) + " (SQLite " + std::to_string(code) + ")"};
+  return Error{
+      kind_of(code, sqlite3_system_errno(connection)),
+      std::string{what} + ": " + sqlite3_errmsg(connection) + " (SQLite " + std::to_string(code) + ")"};
 }
 
 /// The one column of the one row that a PRAGMA answers with; empty when there is none.
@@ -134,7 +135,8 @@ std::string_view SqliteStatement::text(int column) const {
   const auto* const bytes = sqlite3_column_text(statement_, column);
   const int length = sqlite3_column_bytes(statement_, column);
   if (bytes == nullptr) return {};
-  return {reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(length)};  // NOLINT: unsigned char to char
+  return {reinterpret_cast<const char*>(bytes),
+          static_cast<std::size_t>(length)};  // NOLINT: unsigned char to char
 }
 
 std::span<const std::byte> SqliteStatement::blob(int column) const {
@@ -172,9 +174,12 @@ Result<Sqlite> Sqlite::open(const std::string& path, const Options& options) {
 Result<void> Sqlite::configure(const Options& options) {
   // Against files made by others: no SQL function runs because a schema says so, no statement writes
   // into the b-tree pages themselves, and a cell is checked before it is believed.
-  for (const auto& [setting, value] : {std::pair{SQLITE_DBCONFIG_DEFENSIVE, 1}, {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
-                                       {SQLITE_DBCONFIG_DQS_DML, 0}, {SQLITE_DBCONFIG_DQS_DDL, 0}}) {
-    if (sqlite3_db_config(connection_, setting, value, nullptr) != SQLITE_OK) return last_error(connection_, "configure");
+  for (const auto& [setting, value] : {std::pair{SQLITE_DBCONFIG_DEFENSIVE, 1},
+                                       {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+                                       {SQLITE_DBCONFIG_DQS_DML, 0},
+                                       {SQLITE_DBCONFIG_DQS_DDL, 0}}) {
+    if (sqlite3_db_config(connection_, setting, value, nullptr) != SQLITE_OK)
+      return last_error(connection_, "configure");
   }
   TRY(execute("PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0"));
   TRY(execute(("PRAGMA cache_size = -" + std::to_string(options.cache_bytes / 1024)).c_str()));
@@ -190,7 +195,8 @@ Result<void> Sqlite::configure(const Options& options) {
   if (options.exclusive) TRY(execute("PRAGMA locking_mode = EXCLUSIVE"));
   const std::string mode = TRY(ask(*this, "PRAGMA journal_mode = WAL"));
   if (mode != "wal") {
-    return Error{ErrorKind::Io, "the file system cannot keep a write-ahead log (journal mode stays " + mode + ")"};
+    return Error{ErrorKind::Io,
+                 "the file system cannot keep a write-ahead log (journal mode stays " + mode + ")"};
   }
   TRY(execute("PRAGMA synchronous = FULL"));
   const std::int64_t wal_pages = std::max<std::int64_t>(options.wal_bytes_max / options.page_bytes, 1);
@@ -228,12 +234,14 @@ Result<SqliteStatement> Sqlite::prepare(std::string_view sql) {
 }
 
 Result<void> Sqlite::execute(const char* sql) {
-  if (sqlite3_exec(connection_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) return last_error(connection_, sql);
+  if (sqlite3_exec(connection_, sql, nullptr, nullptr, nullptr) != SQLITE_OK)
+    return last_error(connection_, sql);
   return {};
 }
 
 Result<void> Sqlite::checkpoint() {
-  if (sqlite3_wal_checkpoint_v2(connection_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr) != SQLITE_OK) {
+  if (sqlite3_wal_checkpoint_v2(connection_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr) !=
+      SQLITE_OK) {
     return last_error(connection_, "checkpoint");
   }
   return {};
