@@ -12,7 +12,7 @@
 #include "agent/configuration/series_policy.hpp"
 #include "agent/link/link.hpp"
 #include "agent/rules/rule_options.hpp"
-#include "agent/store/store.hpp"
+#include "agent/store/store_options.hpp"
 #include "hal/source.hpp"
 #include "platform/log.hpp"
 
