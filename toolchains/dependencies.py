@@ -423,6 +423,7 @@ def build(arguments):
     pins = load_pins()
     prefix = cache_directory() / "built" / f"{arguments.target}-{arguments.profile}-{build_key(pins, arguments)}"
     if (prefix / "complete").is_file():
+        os.utime(prefix / "complete")
         return prefix
     # One build a target and profile at a time, always in the same folder: that is what lets ccache recognise the files.
     work = prefix.parent / f"work-{arguments.target}-{arguments.profile}"
@@ -447,8 +448,17 @@ def build(arguments):
         shutil.rmtree(prefix, ignore_errors=True)
         staging.rename(prefix)
         shutil.rmtree(work, ignore_errors=True)
+        _forget_unused(prefix)
         say(f"dependencies for {arguments.target} ready after {time.monotonic() - started:.0f} s")
     return prefix
+
+
+def _forget_unused(prefix):
+    """Each change of a pin or flag leaves 25 MB behind: what no configure asked for in a month goes."""
+    family = prefix.name.rsplit("-", 1)[0]
+    for other in prefix.parent.glob(f"{family}-*/complete"):
+        if time.time() - other.stat().st_mtime > 30 * 24 * 3600:
+            shutil.rmtree(other.parent, ignore_errors=True)
 
 
 def _build_with_progress(command):
