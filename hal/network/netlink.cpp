@@ -37,7 +37,7 @@ std::optional<NetlinkMessage> NetlinkMessages::next() {
     rest_ = {};
     return std::nullopt;
   }
-  const NetlinkMessage message{header.nlmsg_type, header.nlmsg_flags, header.nlmsg_seq,
+  const NetlinkMessage message{header.nlmsg_type, header.nlmsg_flags, header.nlmsg_seq, header.nlmsg_pid,
                                rest_.subspan(sizeof(header), header.nlmsg_len - sizeof(header))};
   rest_ = rest_.subspan(std::min(rest_.size(), aligned(header.nlmsg_len)));
   return message;
@@ -62,8 +62,8 @@ std::optional<NetlinkAttributes::Attribute> NetlinkAttributes::next() {
   return attribute;
 }
 
-NetlinkSocket::NetlinkSocket(FileDescriptor descriptor)
-    : descriptor_{std::move(descriptor)}, answer_(kAnswerBytesMax) {}
+NetlinkSocket::NetlinkSocket(FileDescriptor descriptor, std::uint32_t port)
+    : descriptor_{std::move(descriptor)}, port_{port}, answer_(kAnswerBytesMax) {}
 
 Result<NetlinkSocket> NetlinkSocket::open(int protocol, std::uint32_t groups) {
   FileDescriptor descriptor{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol)};
@@ -74,7 +74,11 @@ Result<NetlinkSocket> NetlinkSocket::open(int protocol, std::uint32_t groups) {
   if (::bind(descriptor.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
     return errno_error("netlink: bind", errno);
   }
-  return NetlinkSocket{std::move(descriptor)};
+  socklen_t length = sizeof(address);
+  if (::getsockname(descriptor.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0) {
+    return errno_error("netlink: getsockname", errno);
+  }
+  return NetlinkSocket{std::move(descriptor), address.nl_pid};
 }
 
 Result<void> NetlinkSocket::ask(std::uint16_t type, std::uint16_t flags,
@@ -105,7 +109,8 @@ Result<void> NetlinkSocket::ask(std::uint16_t type, std::uint16_t flags,
     if (datagrams == kDatagramsMax) return Error{ErrorKind::Unavailable, "netlink: too many datagrams"};
     NetlinkMessages messages{{answer_.data(), size}};
     while (const auto message = done ? std::nullopt : messages.next()) {
-      if (message->sequence != sequence_) {
+      // A notification bears the number and the port of whoever caused it, so both must be ours.
+      if (message->sequence != sequence_ || message->port != port_) {
         if (message->type >= NLMSG_MIN_TYPE) listener.notification(*message);
         continue;
       }

@@ -21,6 +21,7 @@ struct NetlinkMessage {
   std::uint16_t type = 0;
   std::uint16_t flags = 0;
   std::uint32_t sequence = 0;
+  std::uint32_t port = 0;  ///< of the socket that asked; of a notification, who caused it
   std::span<const std::byte> payload;
 };
 
@@ -93,9 +94,10 @@ class NetlinkSocket {
   void drain();
 
  private:
-  explicit NetlinkSocket(FileDescriptor descriptor);
+  NetlinkSocket(FileDescriptor descriptor, std::uint32_t port);
 
   FileDescriptor descriptor_;
+  std::uint32_t port_;  ///< our own address; the kernel's answers bear it
   std::uint32_t sequence_ = 0;
   std::vector<std::byte> request_;
   std::vector<std::byte> answer_;

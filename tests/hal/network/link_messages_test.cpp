@@ -36,7 +36,7 @@ Bytes stats_payload(std::uint32_t index, const Bytes& stats) {
 
 TEST(LinkCounters, AreSummedUpAsProcNetDevDoes) {
   const Bytes payload = stats_payload(4, counting_stats(25));
-  const auto read = parse_link_counters({kNewStats, 0, 0, payload});
+  const auto read = parse_link_counters({kNewStats, 0, 0, 0, payload});
   ASSERT_TRUE(read);
   EXPECT_EQ(read->index, 4U);
   const auto& v = read->counters.values;
@@ -61,9 +61,9 @@ TEST(LinkCounters, AreSummedUpAsProcNetDevDoes) {
 
 TEST(LinkCounters, OfAnOlderOrNewerKernelAreReadAsFarAsKnown) {
   const Bytes old_payload = stats_payload(4, counting_stats(23));
-  EXPECT_EQ(parse_link_counters({kNewStats, 0, 0, old_payload})->counters.values[LinkCounters::receive_nohandler], 0U);
+  EXPECT_EQ(parse_link_counters({kNewStats, 0, 0, 0, old_payload})->counters.values[LinkCounters::receive_nohandler], 0U);
   const Bytes new_payload = stats_payload(4, counting_stats(40));
-  EXPECT_EQ(parse_link_counters({kNewStats, 0, 0, new_payload})->counters.values[LinkCounters::receive_nohandler], 24U);
+  EXPECT_EQ(parse_link_counters({kNewStats, 0, 0, 0, new_payload})->counters.values[LinkCounters::receive_nohandler], 24U);
 }
 
 TEST(LinkCounters, ComeWithTheLinkFromKernelsWithoutGetStats) {
@@ -71,7 +71,7 @@ TEST(LinkCounters, ComeWithTheLinkFromKernelsWithoutGetStats) {
   header.ifi_index = 9;
   Bytes payload = bytes_of(header);
   add_attribute(payload, IFLA_STATS64, counting_stats(24));
-  const auto read = parse_link_counters({kNewLink, 0, 0, payload});
+  const auto read = parse_link_counters({kNewLink, 0, 0, 0, payload});
   ASSERT_TRUE(read);
   EXPECT_EQ(read->index, 9U);
   EXPECT_EQ(read->counters.values[LinkCounters::receive_bytes], 3U);
@@ -80,9 +80,9 @@ TEST(LinkCounters, ComeWithTheLinkFromKernelsWithoutGetStats) {
 TEST(LinkCounters, AreNothingInAMessageThatIsCut) {
   const Bytes payload = stats_payload(4, counting_stats(24));
   for (std::size_t length = 0; length < payload.size(); ++length) {
-    EXPECT_FALSE(parse_link_counters({kNewStats, 0, 0, std::span{payload}.first(length)})) << length;
+    EXPECT_FALSE(parse_link_counters({kNewStats, 0, 0, 0, std::span{payload}.first(length)})) << length;
   }
-  EXPECT_FALSE(parse_link_counters({RTM_NEWADDR, 0, 0, payload}));
+  EXPECT_FALSE(parse_link_counters({RTM_NEWADDR, 0, 0, 0, payload}));
 }
 
 Bytes link_payload(unsigned flags, std::uint8_t operstate, std::uint8_t family = AF_UNSPEC) {
@@ -106,7 +106,7 @@ Bytes link_payload(unsigned flags, std::uint8_t operstate, std::uint8_t family =
 TEST(LinkState, SpeaksTheLanguageOfSysfs) {
   // UP BROADCAST MULTICAST, and what only rtnetlink says: RUNNING, LOWER_UP.
   const Bytes payload = link_payload(0x1003 | 0x40 | 0x10000, 6);
-  const auto state = parse_link_state({kNewLink, 0, 0, payload});
+  const auto state = parse_link_state({kNewLink, 0, 0, 0, payload});
   ASSERT_TRUE(state);
   EXPECT_EQ(state->name, "eth0");
   EXPECT_EQ(state->address, "02:fc:00:00:00:0a");
@@ -123,7 +123,7 @@ TEST(LinkState, SpeaksTheLanguageOfSysfs) {
 
 TEST(LinkState, HasNoCarrierWhileTheLinkIsSwitchedOff) {
   const Bytes payload = link_payload(0x1002, 2);
-  const auto state = parse_link_state({kNewLink, 0, 0, payload});
+  const auto state = parse_link_state({kNewLink, 0, 0, 0, payload});
   ASSERT_TRUE(state);
   EXPECT_EQ(state->operstate, "down");
   EXPECT_EQ(state->values[LinkState::up], 0);
@@ -133,12 +133,12 @@ TEST(LinkState, HasNoCarrierWhileTheLinkIsSwitchedOff) {
 
 TEST(LinkState, IsNothingForBridgePortsAndForGarbage) {
   const Bytes bridge = link_payload(3, 6, AF_BRIDGE);
-  EXPECT_FALSE(parse_link_state({kNewLink, 0, 0, bridge}));
+  EXPECT_FALSE(parse_link_state({kNewLink, 0, 0, 0, bridge}));
   const Bytes payload = link_payload(3, 200);
-  EXPECT_EQ(parse_link_state({kNewLink, 0, 0, payload})->operstate, "unknown");
-  EXPECT_FALSE(parse_link_state({kNewStats, 0, 0, payload}));
+  EXPECT_EQ(parse_link_state({kNewLink, 0, 0, 0, payload})->operstate, "unknown");
+  EXPECT_FALSE(parse_link_state({kNewStats, 0, 0, 0, payload}));
   for (std::size_t length = 0; length < payload.size(); ++length) {
-    static_cast<void>(parse_link_state({kNewLink, 0, 0, std::span{payload}.first(length)}));
+    static_cast<void>(parse_link_state({kNewLink, 0, 0, 0, std::span{payload}.first(length)}));
   }
 }
 
