@@ -11,7 +11,7 @@ namespace fieldpost {
 namespace {
 
 constexpr const Command* kCommands[] = {&kRunCommand,    &kCheckCommand, &kSourcesCommand,
-                                        &kStatusCommand, &kVersionCommand};
+                                        &kStatusCommand, &kDumpCommand,  &kVersionCommand};
 
 std::string padded(std::string_view text, std::size_t width) {
   std::string result{text};
