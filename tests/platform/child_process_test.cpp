@@ -36,11 +36,16 @@ class ChildProcessTest : public ::testing::Test {
  protected:
   /// Starts `sh -c script` and collects everything.
   std::unique_ptr<ChildProcess> shell(const std::string& script, std::vector<std::string> environment = {}) {
-    auto child = ChildProcess::start(loop_, {.arguments = {"sh", "-c", script},
-                                             .environment = std::move(environment),
-                                             .on_output = [this](std::string_view bytes) { output_ += bytes; },
-                                             .on_error_output = [this](std::string_view bytes) { errors_ += bytes; },
-                                             .on_exit = [this](int status) { status_ = status; ++exits_; }});
+    auto child =
+        ChildProcess::start(loop_, {.arguments = {"sh", "-c", script},
+                                    .environment = std::move(environment),
+                                    .on_output = [this](std::string_view bytes) { output_ += bytes; },
+                                    .on_error_output = [this](std::string_view bytes) { errors_ += bytes; },
+                                    .on_exit =
+                                        [this](int status) {
+                                          status_ = status;
+                                          ++exits_;
+                                        }});
     if (!child) {
       ADD_FAILURE() << child.error().sentence();
       return nullptr;
@@ -73,7 +78,8 @@ TEST_F(ChildProcessTest, GivesBothStreamsAndTheStatus) {
 
 TEST_F(ChildProcessTest, GivesAllOutputBeforeTheExit) {
   // More than a pipe holds, so that some is still in it when the child ends.
-  const auto child = shell("i=0; while [ $i -lt 3000 ]; do echo 0123456789012345678901234567890123456789; i=$((i+1)); done");
+  const auto child =
+      shell("i=0; while [ $i -lt 3000 ]; do echo 0123456789012345678901234567890123456789; i=$((i+1)); done");
   ASSERT_TRUE(wait_for_exit());
   EXPECT_EQ(output_.size(), 3000U * 41U);
 }
@@ -168,8 +174,15 @@ TEST_F(ChildProcessTest, MayBeDestroyedByItsOwnCallbacks) {
       child.reset();
     };
     child = ChildProcess::start(loop_, {.arguments = {"sh", "-c", "echo x; echo y >&2"},
-                                        .on_output = [&](std::string_view) { if (!at_exit) destroy(); },
-                                        .on_exit = [&](int) { if (at_exit) destroy(); }}).value();
+                                        .on_output =
+                                            [&](std::string_view) {
+                                              if (!at_exit) destroy();
+                                            },
+                                        .on_exit =
+                                            [&](int) {
+                                              if (at_exit) destroy();
+                                            }})
+                .value();
     ASSERT_TRUE(loop_.run_until([&] { return called; }));
     EXPECT_EQ(child, nullptr);
     EXPECT_EQ(loop_.watches(), 0U);

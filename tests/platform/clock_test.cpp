@@ -12,7 +12,9 @@
 namespace fieldpost {
 namespace {
 
-UtcTime at(std::int64_t whole, std::int64_t nanos = 0) { return UtcTime{seconds{whole} + nanoseconds{nanos}}; }
+UtcTime at(std::int64_t whole, std::int64_t nanos = 0) {
+  return UtcTime{seconds{whole} + nanoseconds{nanos}};
+}
 
 TEST(SystemClock, BootTimeGoesForward) {
   const SystemClock clock;

@@ -44,7 +44,8 @@ TEST(Crc32c, AgreesWithItsTableAtEveryLengthAndAlignment) {
   for (std::size_t start = 0; start < 9; ++start) {
     for (std::size_t length = 0; start + length <= bytes.size(); ++length) {
       const auto part = std::span{bytes}.subspan(start, length);
-      ASSERT_EQ(crc32c(part), crc32c_by_table(part)) << "seed " << seed << " start " << start << " length " << length;
+      ASSERT_EQ(crc32c(part), crc32c_by_table(part))
+          << "seed " << seed << " start " << start << " length " << length;
     }
   }
 }
@@ -52,7 +53,8 @@ TEST(Crc32c, AgreesWithItsTableAtEveryLengthAndAlignment) {
 TEST(Crc32c, CanBeTakenInParts) {
   const std::string_view text = "the post is late, but nothing is lost";
   for (std::size_t cut = 0; cut <= text.size(); ++cut) {
-    EXPECT_EQ(crc32c(bytes_of(text.substr(cut)), crc32c(bytes_of(text.substr(0, cut)))), crc32c(bytes_of(text)));
+    EXPECT_EQ(crc32c(bytes_of(text.substr(cut)), crc32c(bytes_of(text.substr(0, cut)))),
+              crc32c(bytes_of(text)));
     EXPECT_EQ(crc32c_by_table(bytes_of(text.substr(cut)), crc32c_by_table(bytes_of(text.substr(0, cut)))),
               crc32c_by_table(bytes_of(text)));
   }

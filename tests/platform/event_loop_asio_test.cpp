@@ -274,7 +274,9 @@ TEST_F(AsioEventLoopTest, ANumberUsedAgainBelongsToItsNewOwner) {
 
 TEST_F(AsioEventLoopTest, TheDescriptorStaysTheCallers) {
   const Pair pair = make_pair();
-  { auto watch = loop_->when_readable(pair.near.get(), [] {}); }
+  {
+    auto watch = loop_->when_readable(pair.near.get(), [] {});
+  }
   EXPECT_GE(::fcntl(pair.near.get(), F_GETFD), 0);
   auto watch = loop_->when_readable(pair.near.get(), [] {});
   loop_.reset();
@@ -323,7 +325,8 @@ TEST_F(AsioEventLoopTest, ASlowTaskIsReported) {
   });
   loop_->post([&] { loop_->stop(); });
   loop_->run();
-  EXPECT_TRUE(log_.contains("slow task what=post")) << (log_.lines().empty() ? "no line" : log_.lines()[0].text);
+  EXPECT_TRUE(log_.contains("slow task what=post"))
+      << (log_.lines().empty() ? "no line" : log_.lines()[0].text);
 }
 
 TEST_F(AsioEventLoopTest, RunsAgainAfterAStop) {

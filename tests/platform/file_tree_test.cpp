@@ -58,7 +58,10 @@ TEST(FileTree, ADirectoryIsNoFile) {
 TEST(FileTree, ReadsWholeNumbersOnly) {
   CapturedTree captured;
   captured.file("/a", "42\n").file("/b", "-7").file("/c", " 42 \n").file("/d", "0x10\n").file("/e", "");
-  captured.file("/f", "1.5\n").file("/g", "9223372036854775808\n").file("/h", "9223372036854775807\n").file("/i", "1 2");
+  captured.file("/f", "1.5\n")
+      .file("/g", "9223372036854775808\n")
+      .file("/h", "9223372036854775807\n")
+      .file("/i", "1 2");
   EXPECT_EQ(captured.tree().read_integer("/a").value(), 42);
   EXPECT_EQ(captured.tree().read_integer("/b").value(), -7);
   EXPECT_EQ(captured.tree().read_integer("/c").value(), 42);
@@ -159,7 +162,8 @@ TEST(KeptFile, SeesWhatChanged) {
 
 TEST(KeptFile, ReadsFilesOfEveryLengthAroundItsBuffers) {
   CapturedTree captured;
-  for (const std::size_t size : {0U, 1U, 2047U, 2048U, 2049U, 4095U, 4096U, 4097U, 8191U, 8192U, 8193U, 100'000U}) {
+  for (const std::size_t size :
+       {0U, 1U, 2047U, 2048U, 2049U, 4095U, 4096U, 4097U, 8191U, 8192U, 8193U, 100'000U}) {
     const std::string content(size, 'y');
     captured.file("/f", content);
     KeptFile file = captured.tree().keep("/f").value();

@@ -16,7 +16,8 @@ Json parsed(std::string_view text) {
 }
 
 TEST(Json, ReadsEachKindOfValue) {
-  const Json json = parsed(R"({"s":"a\nb","n":1.5,"i":-7,"t":true,"f":false,"z":null,"a":[1,"x"],"o":{"k":1}})");
+  const Json json =
+      parsed(R"({"s":"a\nb","n":1.5,"i":-7,"t":true,"f":false,"z":null,"a":[1,"x"],"o":{"k":1}})");
   EXPECT_TRUE(json.is_object());
   EXPECT_EQ(json.at("s")->string(), "a\nb");
   EXPECT_EQ(json.at("n")->number(), 1.5);
@@ -102,7 +103,8 @@ TEST(Json, RefusesWhatIsNotJson) {
 
 TEST(Json, BoundsDepthSizeAndValues) {
   const auto nested = [](int depth) {
-    return std::string(static_cast<std::size_t>(depth), '[') + std::string(static_cast<std::size_t>(depth), ']');
+    return std::string(static_cast<std::size_t>(depth), '[') +
+           std::string(static_cast<std::size_t>(depth), ']');
   };
   EXPECT_TRUE(Json::parse(nested(Json::kDepthMax)));
   EXPECT_EQ(Json::parse(nested(Json::kDepthMax + 1)).error().kind(), ErrorKind::OutOfRange);

@@ -25,7 +25,15 @@ TEST(JsonWriter, PutsCommasBetweenAndNowhereElse) {
   JsonWriter writer;
   writer.begin_object();
   writer.member("a", 1);
-  writer.key("b").begin_array().value(1).begin_object().end_object().begin_array().end_array().value("x").end_array();
+  writer.key("b")
+      .begin_array()
+      .value(1)
+      .begin_object()
+      .end_object()
+      .begin_array()
+      .end_array()
+      .value("x")
+      .end_array();
   writer.key("c").begin_object().member("d", true).end_object();
   writer.key("e").null();
   writer.end_object();

@@ -17,11 +17,15 @@ namespace {
 TEST(Log, WritesTimeLevelPhraseAndFields) {
   ManualClock clock;
   CollectingLog log{clock};
-  log.log().warn("source failed", {{"source", "cpu"}, {"error", "open /proc/stat: No such file"}, {"tries", 3},
-                                   {"ratio", 0.1}, {"again", true}});
+  log.log().warn("source failed", {{"source", "cpu"},
+                                   {"error", "open /proc/stat: No such file"},
+                                   {"tries", 3},
+                                   {"ratio", 0.1},
+                                   {"again", true}});
   ASSERT_EQ(log.lines().size(), 1U);
   EXPECT_EQ(log.lines()[0].text,
-            "2026-01-01T00:00:00.000Z warn source failed source=cpu error=\"open /proc/stat: No such file\" tries=3 "
+            "2026-01-01T00:00:00.000Z warn source failed source=cpu error=\"open /proc/stat: No such file\" "
+            "tries=3 "
             "ratio=0.1 again=true");
   EXPECT_EQ(log.lines()[0].level, LogLevel::warn);
 }
@@ -41,11 +45,13 @@ TEST(Log, DropsWhatIsAboveItsLevel) {
 TEST(Log, NothingFromOutsideStartsALineOfItsOwn) {
   const ManualClock clock;
   CollectingLog log{clock};
-  log.log().warn("phrase\nerror forged", {{"value", "a\n2026 error forged"}, {"bell", "\x07"}, {"quote", "a\"b\\c"}, {"empty", ""}});
+  log.log().warn("phrase\nerror forged",
+                 {{"value", "a\n2026 error forged"}, {"bell", "\x07"}, {"quote", "a\"b\\c"}, {"empty", ""}});
   ASSERT_EQ(log.lines().size(), 1U);
-  EXPECT_EQ(log.lines()[0].text,
-            "2026-01-01T00:00:00.000Z warn phrase\\nerror forged value=\"a\\n2026 error forged\" bell=\"\\x07\" "
-            "quote=\"a\\\"b\\\\c\" empty=\"\"");
+  EXPECT_EQ(
+      log.lines()[0].text,
+      "2026-01-01T00:00:00.000Z warn phrase\\nerror forged value=\"a\\n2026 error forged\" bell=\"\\x07\" "
+      "quote=\"a\\\"b\\\\c\" empty=\"\"");
 }
 
 TEST(Log, CutsLongValuesAtItsBound) {
@@ -68,7 +74,8 @@ TEST(Log, FoldsRepeatsAndCountsThem) {
   clock.advance(Log::kFoldWindow);
   log.log().info("something else");
   ASSERT_EQ(log.lines().size(), 5U);
-  EXPECT_TRUE(log.lines()[3].text.ends_with("warn read failed source=cpu try=9 repeated=7")) << log.lines()[3].text;
+  EXPECT_TRUE(log.lines()[3].text.ends_with("warn read failed source=cpu try=9 repeated=7"))
+      << log.lines()[3].text;
 }
 
 TEST(Log, StartsAnewAfterTheWindow) {

@@ -158,7 +158,8 @@ TEST_F(SqliteTest, AMovedTransactionEndsOnce) {
 }
 
 TEST_F(SqliteTest, KeepsWhatWasCommittedWithoutBeingClosed) {
-  Sqlite* lost = new Sqlite{open({.exclusive = false})};  // NOLINT: as if killed, it is closed only at the end
+  Sqlite* lost =
+      new Sqlite{open({.exclusive = false})};  // NOLINT: as if killed, it is closed only at the end
   ASSERT_TRUE(lost->execute("CREATE TABLE t(x); INSERT INTO t VALUES(42)"));
   {
     Sqlite again = open({.exclusive = false});
@@ -225,7 +226,8 @@ TEST_F(SqliteTest, MalformedWhenItIsNoDatabase) {
   const auto database = Sqlite::open(path_, {});
   ASSERT_FALSE(database);
   EXPECT_EQ(database.error().kind(), ErrorKind::Malformed);
-  EXPECT_NE(database.error().sentence().find("not a database"), std::string::npos) << database.error().sentence();
+  EXPECT_NE(database.error().sentence().find("not a database"), std::string::npos)
+      << database.error().sentence();
 }
 
 TEST_F(SqliteTest, DamageIsMalformed) {
@@ -251,7 +253,8 @@ TEST_F(SqliteTest, DamageIsMalformed) {
   {
     Sqlite damaged = open();
     EXPECT_EQ(damaged.quick_check().error().kind(), ErrorKind::Malformed);
-    EXPECT_EQ(damaged.prepare("SELECT sum(length(x)) FROM t").value().step().error().kind(), ErrorKind::Malformed);
+    EXPECT_EQ(damaged.prepare("SELECT sum(length(x)) FROM t").value().step().error().kind(),
+              ErrorKind::Malformed);
   }
 
   directory_.write("outbox.db", whole.substr(0, 4096 * 4));  // a copy that was cut off

@@ -4,8 +4,8 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <string>
@@ -95,7 +95,8 @@ TEST(UnixSocket, SaysWhatIsMissing) {
 
 TEST(UnixSocket, BoundsThePathExactly) {
   const TemporaryDirectory directory;
-  const std::string longest = directory.file(std::string(kUnixSocketPathBytesMax - directory.path().size() - 1, 'x'));
+  const std::string longest =
+      directory.file(std::string(kUnixSocketPathBytesMax - directory.path().size() - 1, 'x'));
   ASSERT_EQ(longest.size(), kUnixSocketPathBytesMax);
   const auto listener = listen_unix(longest);
   ASSERT_TRUE(listener) << listener.error().sentence();

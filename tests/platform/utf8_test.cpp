@@ -22,9 +22,10 @@ TEST(Utf8, AcceptsTheFirstAndLastCharacterOfEachLength) {
 
 TEST(Utf8, RefusesOverlongFormsSurrogatesAndWhatLiesBeyond) {
   const std::vector<std::string> wrong{
-      "\x80",         "\xC0\x80",         "\xC1\xBF", "\xE0\x9F\xBF",     "\xED\xA0\x80", "\xED\xBF\xBF",
-      "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "\xC2",         "\xE2\x82",
-      "\xF0\x9F\x98", "\xC2\x41",         "\xE2\x28\xA1", "\xE2\x82\x28", "\xF0\x9F\x98\x41",
+      "\x80",         "\xC0\x80",         "\xC1\xBF",         "\xE0\x9F\xBF",     "\xED\xA0\x80",
+      "\xED\xBF\xBF", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF",
+      "\xC2",         "\xE2\x82",         "\xF0\x9F\x98",     "\xC2\x41",         "\xE2\x28\xA1",
+      "\xE2\x82\x28", "\xF0\x9F\x98\x41",
   };
   for (const auto& text : wrong) {
     EXPECT_EQ(utf8_character_bytes(text), 0U) << text.size();

@@ -58,7 +58,12 @@ TEST_F(WorkerTest, TakesAsManyAsItsBoundAndNotOneMore) {
   std::latch go{1};
   std::atomic<int> ran{0};
   Worker worker{loop_, "test", 3};
-  ASSERT_TRUE(worker.submit([&] { running.count_down(); go.wait(); }, {}));
+  ASSERT_TRUE(worker.submit(
+      [&] {
+        running.count_down();
+        go.wait();
+      },
+      {}));
   running.wait();  // it runs now and does not wait any more
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(worker.submit([&] { ++ran; }, {}));
   EXPECT_EQ(worker.waiting(), 3U);
@@ -77,7 +82,13 @@ TEST_F(WorkerTest, ItsEndFinishesTheRunningJobAndDropsTheRest) {
   std::atomic<bool> dropped_ran{false};
   const auto owned = std::make_shared<int>(1);
   auto worker = std::make_unique<Worker>(loop_, "test", 3);
-  ASSERT_TRUE(worker->submit([&] { running.count_down(); go.wait(); finished = true; }, {}));
+  ASSERT_TRUE(worker->submit(
+      [&] {
+        running.count_down();
+        go.wait();
+        finished = true;
+      },
+      {}));
   running.wait();
   ASSERT_TRUE(worker->submit([&, owned] { dropped_ran = true; }, [owned] {}));
   std::thread destroyer{[&] { worker.reset(); }};

@@ -35,10 +35,9 @@ class CollectingLog {
 
   std::size_t count(std::string_view part) const {
     const std::lock_guard lock{mutex_};
-    return static_cast<std::size_t>(
-        std::count_if(lines_.begin(), lines_.end(), [part](const Line& line) {
-          return line.text.find(part) != std::string::npos;
-        }));
+    return static_cast<std::size_t>(std::count_if(lines_.begin(), lines_.end(), [part](const Line& line) {
+      return line.text.find(part) != std::string::npos;
+    }));
   }
 
   void clear() {

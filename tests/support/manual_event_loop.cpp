@@ -114,7 +114,8 @@ void ManualEventLoop::run_ready() {
     if (run_one_post() || run_one_timer()) continue;
     if (!run_watches()) return;
   }
-  std::fputs("ManualEventLoop: something stays ready for ever; does a watch read what made it run?\n", stderr);
+  std::fputs("ManualEventLoop: something stays ready for ever; does a watch read what made it run?\n",
+             stderr);
   std::abort();
 }
 

@@ -25,9 +25,7 @@ TemporaryDirectory::~TemporaryDirectory() {
   std::filesystem::remove_all(path_, ignored);
 }
 
-std::string TemporaryDirectory::file(std::string_view name) const {
-  return path_ + "/" + std::string{name};
-}
+std::string TemporaryDirectory::file(std::string_view name) const { return path_ + "/" + std::string{name}; }
 
 void TemporaryDirectory::write(std::string_view name, std::string_view content) const {
   const std::filesystem::path target{file(name)};
