@@ -44,7 +44,9 @@ void write_store(JsonWriter& json, const StatusDocument& document) {
       .member("durable_readings", store.durable_readings)
       .member("acknowledged_readings", store.acknowledged_readings)
       .member("commits", store.commits)
-      .member("body_bytes", store.body_bytes);
+      .member("body_bytes", store.body_bytes)
+      .member("memory_readings", store.memory_readings)
+      .member("memory_bytes", std::uint64_t{store.memory_bytes});
   json.key("lanes").begin_object();
   for (std::size_t i = 0; i < kLanes.size(); ++i) {
     json.key(to_string(kLanes[i])).begin_object();

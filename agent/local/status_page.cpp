@@ -112,7 +112,7 @@ std::string store_rows(const Json& store) {
   }
   rows += row("", "since start: " + count_text(number_at(store, "durable_readings")) +
                       " readings durable, " + count_text(number_at(store, "acknowledged_readings")) +
-                      " acknowledged");
+                      " acknowledged; in memory: " + count_text(number_at(store, "memory_readings")));
   const auto lanes = store.at("lanes");
   if (!lanes) return rows;
   rows += "\n" + padded("lane", 9) + padded("segments", 10) + padded("readings", 10) + "dropped\n";

@@ -61,7 +61,7 @@ TEST(StatusPage, ShowsWhatAPersonWantsToKnow) {
             "          TLS 1.3\n"
             "          1.5 KiB sent, 99 B received; connected 2 times, failed 1\n"
             "outbox    3.0 MiB of 256.0 MiB; epoch 0123456789abcdef, seq 44, acknowledged 43\n"
-            "          since start: 1000 readings durable, 990 acknowledged\n"
+            "          since start: 1000 readings durable, 990 acknowledged; in memory: 0\n"
             "\n"
             "lane      segments   readings   dropped\n"
             "alert     0          0          0\n"

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every metric of self_metrics.hpp is given by somebody, and the counts are those of the stages.
+#include "agent/wiring_parts.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+#include <set>
+#include <string>
+
+#include "agent/self/self_metrics.hpp"
+#include "tests/support/collecting_log.hpp"
+#include "tests/support/manual_event_loop.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+namespace fieldpost {
+namespace {
+
+class WiringPartsTest : public testing::Test {
+ protected:
+  SeriesId add(std::string name) {
+    Series series;
+    series.name = std::move(name);
+    return series_.add(std::move(series)).value();
+  }
+  Stages stages() const { return {schedule_, series_, filter_, aggregate_, rules_, store_, nullptr, nullptr}; }
+  static SeriesPolicies policies() {
+    SeriesEntry bulk;
+    bulk.match = "bulk_*";
+    bulk.lane = Lane::bulk;
+    return SeriesPolicies{{bulk}};
+  }
+
+  TemporaryDirectory directory_;
+  ManualClock clock_;
+  ManualEventLoop loop_{clock_};
+  CollectingLog log_{clock_};
+  FileTree tree_;
+  SeriesTable series_;
+  SeriesPolicies policies_ = policies();
+  Store store_{loop_, log_.log(), series_, {.directory = directory_.path()}};
+  StoreSink sink_{store_, series_, policies_};
+  Rules rules_{series_, {}, sink_, sink_};
+  Aggregate aggregate_{series_, [](const Series&) { return AggregateOptions{}; }, rules_};
+  Filter filter_{series_, [](const Series&) { return FilterOptions{}; }, aggregate_};
+  SourceSchedule schedule_{loop_, log_.log(), tree_, series_, filter_};
+};
+
+TEST_F(WiringPartsTest, PutsReadingsIntoTheLaneOfTheirSeries) {
+  sink_.accept({add("live_a"), 1, clock_.now()});
+  sink_.accept({add("bulk_a"), 2, clock_.now()});
+  sink_.accept({add("bulk_b"), 3, clock_.now()});
+  bool flushed = false;
+  store_.flush([&](const Result<void>& result) { flushed = static_cast<bool>(result); });
+  ASSERT_TRUE(loop_.run_until([&] { return flushed; }));
+  const StoreStatus status = store_.status();
+  EXPECT_EQ(status.waiting_readings[2], 1U);
+  EXPECT_EQ(status.waiting_readings[3], 2U);
+}
+
+TEST_F(WiringPartsTest, CountsWhatTheFilterDropped) {
+  filter_.accept({add("a"), std::numeric_limits<double>::quiet_NaN(), clock_.now()});
+  StatusDocument document;
+  fill_status(document, stages(), clock_.now());
+  const auto drop = std::find_if(document.drops.begin(), document.drops.end(),
+                                 [](const auto& each) { return each.reason == "not_finite"; });
+  ASSERT_NE(drop, document.drops.end());
+  EXPECT_EQ(drop->count, 1U);
+  EXPECT_FALSE(document.link.configured);
+  EXPECT_EQ(document.series, 1U);
+}
+
+TEST_F(WiringPartsTest, GivesEveryFigureOnce) {
+  std::set<std::string> seen;
+  for (const SelfFigure& figure : self_figures(stages(), clock_.now())) {
+    std::string key{figure.metric->name};
+    for (const Label& label : figure.labels) key += "," + label.value;
+    EXPECT_TRUE(seen.insert(key).second) << key;
+  }
+  for (const Metric* metric : {&self::kSeries, &self::kSamplesRead, &self::kOutboxBytes, &self::kCpu,
+                               &self::kResident, &self::kDescriptors, &self::kDurable}) {
+    EXPECT_TRUE(seen.contains(std::string{metric->name})) << metric->name;
+  }
+  EXPECT_TRUE(seen.contains("fieldpost_samples_dropped_total,out_of_range"));
+  EXPECT_TRUE(seen.contains("fieldpost_samples_withheld_total,deadband"));
+  EXPECT_TRUE(seen.contains("fieldpost_outbox_waiting_readings,alert"));
+}
+
+}  // namespace
+}  // namespace fieldpost
