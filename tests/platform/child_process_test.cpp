@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -84,6 +85,16 @@ TEST_F(ChildProcessTest, GivesAllOutputBeforeTheExit) {
   EXPECT_EQ(output_.size(), 3000U * 41U);
 }
 
+TEST_F(ChildProcessTest, ReadsWhatAnEndedChildLeftInItsPipes) {
+  const auto child = shell("head -c 60000 /dev/zero; head -c 50000 /dev/zero >&2");
+  // It ends before the loop has looked at anything.
+  siginfo_t end{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child->process_id()), &end, WEXITED | WNOWAIT), 0);
+  ASSERT_TRUE(wait_for_exit());
+  EXPECT_EQ(output_.size(), 60'000U);
+  EXPECT_EQ(errors_.size(), 50'000U);
+}
+
 TEST_F(ChildProcessTest, SaysWhenThereIsNoSuchProgram) {
   const auto child = ChildProcess::start(loop_, {.arguments = {"no-such-program-here"}});
   ASSERT_FALSE(child);
@@ -158,11 +169,16 @@ TEST_F(ChildProcessTest, ItsEndKillsTheWholeGroupAndReaps) {
   EXPECT_FALSE(status_.has_value());  // on_exit is not called any more
 }
 
-TEST_F(ChildProcessTest, AGrandchildThatKeepsThePipeDoesNotKeepTheExit) {
-  const auto child = shell("echo done; sleep 1000 & exit 3");
+TEST_F(ChildProcessTest, AGrandchildThatKeepsThePipeIsKilledAndDoesNotKeepTheExit) {
+  ASSERT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1), 0);  // orphans become ours, so that their end can be seen
+  const auto child = shell("sleep 20 & echo $!; exit 3");
   ASSERT_TRUE(wait_for_exit());
-  EXPECT_EQ(output_, "done\n");
   EXPECT_EQ(WEXITSTATUS(*status_), 3);
+  int status = 0;
+  ASSERT_EQ(::waitpid(std::stoi(output_), &status, 0), std::stoi(output_));
+  ::prctl(PR_SET_CHILD_SUBREAPER, 0);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  EXPECT_EQ(WTERMSIG(status), SIGKILL);
 }
 
 TEST_F(ChildProcessTest, MayBeDestroyedByItsOwnCallbacks) {
