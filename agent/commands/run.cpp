@@ -66,7 +66,24 @@ void recheck(Log& log, const std::string& path) {
   }
 }
 
-void run_until_stopped(EventLoop& loop, Log& log, Agent& agent, const std::string& path) {
+/// Holds SIGTERM and SIGINT back while the agent is made: one that comes then is obeyed as soon as the
+/// loop can, instead of ending the process half made. The workers' threads, made meanwhile, keep it so.
+class HeldSignals {
+ public:
+  HeldSignals() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGTERM);
+    sigaddset(&signals_, SIGINT);
+    ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+  }
+  void release() const { ::pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr); }
+
+ private:
+  sigset_t signals_{};
+};
+
+void run_until_stopped(EventLoop& loop, Log& log, Agent& agent, const std::string& path,
+                       const HeldSignals& held) {
   const ServiceNotice notice{ServiceNotice::environment()};
   const auto stop = [&] {
     log.info("stopping");
@@ -79,6 +96,7 @@ void run_until_stopped(EventLoop& loop, Log& log, Agent& agent, const std::strin
   const Subscription interrupt = loop.on_signal(SIGINT, stop);
   const Subscription hang_up = loop.on_signal(SIGHUP, [&] { recheck(log, path); });
   agent.start();
+  held.release();
   notice.ready("running");
   const Watchdog watchdog{loop, notice, agent};
   loop.run();
@@ -86,6 +104,7 @@ void run_until_stopped(EventLoop& loop, Log& log, Agent& agent, const std::strin
 }
 
 ExitCode run_agent(const Arguments& arguments) {
+  const HeldSignals held;
   const std::string path = arguments.text("--config", kDefaultConfigurationPath);
   ConfigurationResult loaded = load_configuration(path, driver_table());
   if (!loaded.ok()) {
@@ -107,11 +126,10 @@ ExitCode run_agent(const Arguments& arguments) {
   }
   log.info("starting", {{"version", build_facts::kVersion}, {"device", device},
                         {"configuration", path}, {"sources", sources}});
-  // `fieldpost check` is the place for warnings; here they are for whoever reads the log later.
-  for (const Problem& problem : loaded.problems) {
-    log.info("configuration", {{"warning", to_text(problem)}});
+  if (!loaded.problems.empty()) {
+    log.info("configuration has warnings, `fieldpost check` shows them", {{"count", loaded.problems.size()}});
   }
-  run_until_stopped(*loop, log, **agent, path);
+  run_until_stopped(*loop, log, **agent, path, held);
   // A read that hangs in the kernel cannot be waited for; everything durable is closed by now.
   if ((*agent)->stuck()) ::_exit(static_cast<int>(ExitCode::ok));
   return ExitCode::ok;
