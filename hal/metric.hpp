@@ -15,7 +15,7 @@ namespace fieldpost {
 struct Metric {
   std::string_view name;
   std::string_view help;
-  std::string_view unit = "";
+  std::string_view unit{};
   SeriesKind kind = SeriesKind::gauge;
 };
 

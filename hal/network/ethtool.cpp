@@ -185,7 +185,7 @@ class EthtoolSource final : public Source {
     ethtool_stats header{};
     static_assert(sizeof(header) == sizeof(std::uint64_t), "the numbers follow the header");
     header.cmd = ETHTOOL_GSTATS;
-    header.n_stats = static_cast<std::uint32_t>(adapter.statistics.size());
+    header.n_stats = static_cast<std::uint32_t>(std::uint64_t{adapter.statistics.size()});
     std::memcpy(adapter.answer.data(), &header, sizeof(header));
     if (!socket_.ask(adapter.device, adapter.answer.data())) return false;
     std::memcpy(&header, adapter.answer.data(), sizeof(header));

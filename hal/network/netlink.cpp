@@ -84,7 +84,7 @@ Result<NetlinkSocket> NetlinkSocket::open(int protocol, std::uint32_t groups) {
 Result<void> NetlinkSocket::ask(std::uint16_t type, std::uint16_t flags,
                                 std::span<const std::byte> request, NetlinkListener& listener) {
   nlmsghdr header{};
-  header.nlmsg_len = static_cast<std::uint32_t>(sizeof(header) + request.size());
+  header.nlmsg_len = static_cast<std::uint32_t>(std::uint64_t{sizeof(header) + request.size()});
   header.nlmsg_type = type;
   header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
   header.nlmsg_seq = ++sequence_;

@@ -146,7 +146,7 @@ class HwmonSource final : public Source {
       if (!names) continue;
       for (const std::string& name : *names) {
         if (const auto attribute = parse_hwmon_attribute_name(name)) {
-          files[{attribute->sensor, attribute->element}] = {*attribute, directory + "/" + name};
+          files[{attribute->sensor, attribute->element}] = {*attribute, std::string{directory}.append("/").append(name)};
         }
       }
     }

@@ -38,7 +38,7 @@ inline void add_attribute(Bytes& message, std::uint16_t type, const Bytes& paylo
 /// A whole message with its nlmsghdr.
 inline Bytes message_of(std::uint16_t type, const Bytes& payload) {
   nlmsghdr header{};
-  header.nlmsg_len = static_cast<std::uint32_t>(sizeof(header) + payload.size());
+  header.nlmsg_len = static_cast<std::uint32_t>(std::uint64_t{sizeof(header) + payload.size()});
   header.nlmsg_type = type;
   Bytes message = bytes_of(header);
   message.insert(message.end(), payload.begin(), payload.end());
