@@ -152,16 +152,19 @@ class WiredAgent final : public Agent {
     rules_.advance(now);
   }
 
-  /// Waits until the broker has everything, is gone, or the time for it is over.
+  /// Waits until the broker has everything, cannot be had, or the time for it is over. A connection that
+  /// is being made is waited for; one that failed and pauses is not.
   void drain() {
     const bool sent = sum(store_.status().waiting_segments) == 0;
     const bool over = loop_.clock().now() >= send_until_;
-    if (link_ != nullptr && link_->connected() && !sent && !over) {
-      drain_ = loop_.after(kDrainLook, [this] { drain(); });
-      return;
-    }
     if (link_ == nullptr) {
       finish();
+      return;
+    }
+    const LinkState state = link_->status().state;
+    const bool may_send = state == LinkState::connected || state == LinkState::connecting;
+    if (may_send && !sent && !over) {
+      drain_ = loop_.after(kDrainLook, [this] { drain(); });
       return;
     }
     sync_->stop();
