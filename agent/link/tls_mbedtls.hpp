@@ -65,6 +65,7 @@ struct TlsSettings::Loaded {
   /// certificate it was agreed under, which a resumed handshake does not show again.
   mbedtls_ssl_session session{};
   bool session_present = false;
+  std::string session_name;
   UtcTime peer_not_after{};
 };
 

@@ -35,14 +35,14 @@ struct TlsSession::State {
   bool names_address(const mbedtls_x509_crt& certificate) const;
   /// mbedTLS 3.6 says "want read" also when it only wants to be called again: in TLS 1.3 once for
   /// each ticket, with the record it has read still in hand. Nobody would wake us for that.
-  bool can_go_on() noexcept {
+  bool should_call_again() noexcept {
     const bool took = incoming.size() != size_before;
     size_before = incoming.size();
     // Should it ever ask without end and take nothing, a later byte is better than a busy loop.
     rounds_without_bytes = took ? 0 : rounds_without_bytes + 1;
-    if (rounds_without_bytes > kRoundsWithoutBytesMax) return false;
-    return !incoming.empty() || mbedtls_ssl_check_pending(&ssl) != 0;
+    return rounds_without_bytes <= kRoundsWithoutBytesMax && has_more();
   }
+  bool has_more() const noexcept { return !incoming.empty() || mbedtls_ssl_check_pending(&ssl) != 0; }
   void keep_session();
   AlertContext alert_context() const;
   Error explain_failure(int code) const;
@@ -259,6 +259,7 @@ void TlsSession::State::keep_session() {
     return;
   }
   loaded.session_present = true;
+  loaded.session_name = peer.name;
   loaded.peer_not_after = not_after;
 }
 
@@ -278,8 +279,10 @@ Result<std::unique_ptr<TlsSession>> TlsSession::make(TlsSettings& settings, cons
   mbedtls_ssl_set_verify(ssl, verify, state.get());
   mbedtls_ssl_set_bio(ssl, state.get(), send_into_queue, receive_from_queue, nullptr);
   if (loaded.session_present) {
+    // A resumed handshake shows no certificate, so nobody would check another name or a later date.
     const bool outlived = clock.utc().time > loaded.peer_not_after;
-    if (outlived || mbedtls_ssl_set_session(ssl, &loaded.session) != 0) settings.forget_session();
+    const bool other_peer = loaded.session_name != state->peer.name;
+    if (outlived || other_peer || mbedtls_ssl_set_session(ssl, &loaded.session) != 0) settings.forget_session();
   }
   return std::unique_ptr<TlsSession>{new TlsSession{std::move(state)}};
 }
@@ -289,7 +292,7 @@ Result<TlsSession::Handshake> TlsSession::shake_hands() {
   int code = 0;
   do {
     code = mbedtls_ssl_handshake(&state_->ssl);
-  } while (code == MBEDTLS_ERR_SSL_WANT_READ && state_->can_go_on());
+  } while (code == MBEDTLS_ERR_SSL_WANT_READ && state_->should_call_again());
   if (code == MBEDTLS_ERR_SSL_WANT_READ) return Handshake::wants_more;
   if (code != 0) {
     state_->settings.forget_session();
@@ -345,14 +348,14 @@ Result<RecordLayer::Read> TlsSession::read(ByteQueue& plaintext) {
     if (space.empty()) {
       plaintext.commit(0);
       // poll() cannot see what is deciphered already: mbedTLS must be asked.
-      return state_->can_go_on() ? Read::full : Read::wants_more;
+      return state_->has_more() ? Read::full : Read::wants_more;
     }
     const int count = mbedtls_ssl_read(&state_->ssl, space.data(), space.size());
     plaintext.commit(count > 0 ? static_cast<std::size_t>(count) : 0);
     if (count > 0) continue;
     switch (count) {
       case MBEDTLS_ERR_SSL_WANT_READ:
-        if (state_->can_go_on()) continue;
+        if (state_->should_call_again()) continue;
         return Read::wants_more;
       case MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET:
         state_->keep_session();
