@@ -6,7 +6,7 @@
 //
 // Prints samples a round and CPU time. With a period it sleeps between rounds, as the agent does:
 // then caches are cold, which costs more than the reading itself. For instructions and system calls
-// see hal_read.sh.
+// see hal/README.md.
 #include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/netlink.h>
