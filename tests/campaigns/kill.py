@@ -17,13 +17,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.tools import history as judge  # noqa: E402
-from tests.tools import message as wire  # noqa: E402
 from tests.tools import schema  # noqa: E402
 from tests.tools.agent import Agent, find_binary, ramp_source  # noqa: E402
 from tests.tools.broker import Broker  # noqa: E402
 from tests.tools.certificates import CertificateAuthority  # noqa: E402
-from tests.tools.child import wait_until  # noqa: E402
 from tests.tools.consumer import Consumer  # noqa: E402
+from tests.tools.delivery import Delivery  # noqa: E402
 from tests.tools.scratch import Scratch  # noqa: E402
 
 FLUSH_SECONDS = 0.2
@@ -118,26 +117,11 @@ def drain(agent, consumer):
     """A last life without a kill: everything must arrive."""
     if not agent.running:
         agent.start()
-    received = set()
-    position = 0
-
-    def all_arrived():
-        nonlocal position
-        arrivals = consumer.snapshot()
-        for arrival in arrivals[position:]:
-            message = wire.parse(arrival.topic, arrival.payload)
-            received.add((message.epoch, message.seq))
-        position = len(arrivals)
-        earlier = {(segment.epoch, segment.seq) for run in agent.runs for segment in run.durable}
-        return earlier <= received
+    agent.wait_for_log("link up", seconds=30)
     try:
-        wait_until(all_arrived, DRAIN_SECONDS_MAX, "delivery of what the killed runs had left", every=0.5)
+        Delivery(agent, consumer).settle(DRAIN_SECONDS_MAX)
     except TimeoutError as error:
         print(f"  {error}; going on to the verdict", flush=True)
-    agent.stop()
-    end = time.monotonic() + 10
-    while not all_arrived() and time.monotonic() < end:
-        time.sleep(0.2)
 
 
 def report(agent, arrivals, arguments):

@@ -8,6 +8,7 @@ from tests.tools.agent import Agent
 from tests.tools.broker import Broker
 from tests.tools.child import wait_until
 from tests.tools.consumer import Consumer
+from tests.tools.delivery import Delivery
 
 
 class Road:
@@ -51,17 +52,10 @@ class Road:
         return wait_until(lambda: condition(self.messages()), seconds, what, every=0.2)
 
     def wait_until_delivered(self, agent, seconds=30):
-        """Until everything that is durable now has arrived at the consumer."""
-        wanted = {(segment.epoch, segment.seq) for segment in agent.all_durable()}
+        Delivery(agent, self.consumer).wait(seconds)
 
-        def missing():
-            return wanted - {(message.epoch, message.seq) for message in self.messages()}
-        try:
-            wait_until(lambda: not missing(), seconds, "delivery", every=0.2)
-        except TimeoutError:
-            raise TimeoutError(f"{len(missing())} of {len(wanted)} durable segments have not arrived "
-                               f"after {seconds} s; the agent's log says:\n{agent.last_words()}"
-                               ) from None
+    def settle(self, agent):
+        Delivery(agent, self.consumer).settle()
 
     def verdict(self, agent, **options):
         """The judge's word on everything so far; every message is checked against the schema."""

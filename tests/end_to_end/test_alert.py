@@ -18,7 +18,7 @@ def test_an_alarm_overtakes_the_flush_interval_in_its_own_lane(road):
     with agent:
         road.wait_for(lambda messages: len(events_named(messages, "ramp_high")) >= 2, 10,
                       "a warning and a critical event, long before the flush")
-    road.wait_until_delivered(agent)
+    road.settle(agent)
     found = events_named(road.messages(), "ramp_high")
     assert [event.severity for _, event in found[:2]] == ["warn", "critical"]
     for message, event in found:
@@ -37,6 +37,6 @@ def test_an_alarm_raised_during_an_outage_is_the_first_to_arrive_after_it(road):
         road.broker.start()
         road.consumer.wait_subscribed()
         road.wait_for(lambda messages: len(messages) > before + 2, 30, "messages after the outage")
-    road.wait_until_delivered(agent)
+    road.settle(agent)
     assert road.messages()[before].lane == "alert"
     road.assert_all_well(agent)

@@ -54,7 +54,7 @@ def test_a_full_disk_is_reported_and_sampling_goes_on(road, small_disk):
         # What waited in memory becomes durable now, from the first reading on.
         agent.wait_for_log("segment durable", seconds=40)
         road.wait_for(lambda messages: len(messages) >= 3, 30, "messages once there is room")
-    road.wait_until_delivered(agent)
+    road.settle(agent)
     road.assert_all_well(agent, start_allowance=60)
 
 
@@ -73,7 +73,7 @@ def test_a_disk_that_fills_up_while_running_is_worked_around(road, small_disk):
         count = len(agent.durable_segments())
         wait_until(lambda: len(agent.durable_segments()) > count + 3, 40,
                    "durable segments once there is room again")
-    road.wait_until_delivered(agent)
+    road.settle(agent)
     road.assert_all_well(agent)
 
 
@@ -93,5 +93,5 @@ def test_a_read_only_state_directory_is_reported_and_sampling_goes_on(road, smal
         subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
         agent.wait_for_log("segment durable", seconds=40)
         road.wait_for(lambda messages: len(messages) >= 3, 30, "messages once it can be written")
-    road.wait_until_delivered(agent)
+    road.settle(agent)
     road.assert_all_well(agent, start_allowance=60)

@@ -199,9 +199,9 @@ def real_history(binary, authority):
             time.sleep(2.0)
             agent.kill()
         with agent:
-            road.wait_until_delivered(agent)
+            agent.wait_for_log("link up", seconds=20)
             time.sleep(1.0)
-        road.wait_until_delivered(agent)
+        road.settle(agent)
         return judge.History(agent.runs, road.consumer.snapshot(), agent.flush_interval)
 
 

@@ -29,7 +29,7 @@ def test_the_progress_of_a_real_encode_arrives(road):
         frames = road.wait_for(frames_reaching(150), 20, "all 150 frames of the encode")
     assert frames == sorted(frames), "frames went back"
     assert len(set(frames)) > 3, "the progress was not followed while it ran"
-    road.wait_until_delivered(agent)
+    road.settle(agent)
     road.assert_all_well(agent)
 
 

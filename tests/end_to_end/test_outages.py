@@ -28,7 +28,7 @@ def test_a_broker_that_was_away_gets_everything_afterwards(road):
         road.consumer.wait_subscribed()
         road.wait_until_delivered(agent, 40)
         assert len(agent.all_durable()) > kept, "sampling stood still after the outage"
-    road.wait_until_delivered(agent)
+    road.settle(agent)
     road.assert_all_well(agent)
 
 
@@ -42,7 +42,7 @@ def test_sampling_goes_on_at_its_pace_while_the_broker_is_away(road):
         road.broker.start()
         road.consumer.wait_subscribed()
         road.wait_until_delivered(agent, 40)
-    road.wait_until_delivered(agent)
+    road.settle(agent)
     road.assert_all_well(agent)
     times = sorted({sample.boot_seconds for message in road.messages()
                     for sample in message.samples if sample.is_ramp})
@@ -58,8 +58,7 @@ def test_an_agent_started_before_its_broker_delivers_from_its_first_reading(bina
         time.sleep(2)
         with road:
             wait_for_some(road, 8)
-            agent.stop()
-            road.wait_until_delivered(agent)
+            road.settle(agent)
             road.assert_all_well(agent)
     finally:
         agent.abandon()
@@ -84,7 +83,7 @@ def test_a_cut_network_loses_nothing(binary, scratch, authority, namespace):
             namespace.mend()
             road.consumer.wait_subscribed(40)
             road.wait_until_delivered(agent, 40)
-        road.wait_until_delivered(agent)
+        road.settle(agent)
         road.assert_all_well(agent)
 
 
@@ -106,7 +105,6 @@ def test_network_broker_and_agent_all_failing_together_lose_nothing(binary, scra
         namespace.mend()
         road.consumer.wait_subscribed(40)
         road.wait_until_delivered(agent, 40)
-        agent.stop()
-        road.wait_until_delivered(agent)
+        road.settle(agent)
         figures = road.assert_all_well(agent)
         assert figures["epochs"] == 1

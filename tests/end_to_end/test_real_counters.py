@@ -41,7 +41,7 @@ def test_the_kernels_own_values_arrive(road):
     with agent:
         road.wait_for(lambda messages: len([m for m in messages if m.lane == "live"]) >= 4, 40,
                       "four live messages")
-    road.wait_until_delivered(agent)
+    road.settle(agent)
     received_after = proc_net_dev("lo")[0]
     values = newest_values(road.messages())
 
@@ -63,7 +63,7 @@ def test_counters_never_go_back(road):
     with agent:
         road.wait_for(lambda messages: len([m for m in messages if m.lane == "live"]) >= 4, 40,
                       "four live messages")
-    road.wait_until_delivered(agent)
+    road.settle(agent)
     newest = {}
     followed = 0
     for message in sorted(road.messages(), key=lambda m: m.seq):
@@ -84,7 +84,7 @@ def test_five_hundred_series_arrive_every_second(road):
     with agent:
         road.wait_for(lambda messages: sum(m.readings for m in messages) >= 4 * 500, 40,
                       "four rounds of 500 readings")
-    road.wait_until_delivered(agent)
+    road.settle(agent)
     figures = road.assert_all_well(agent)
     assert figures["duplicates"] == 0
     series = {sample.series for message in road.messages() for sample in message.samples
@@ -100,9 +100,7 @@ def test_an_orderly_stop_leaves_nothing_behind(road):
     time.sleep(1.5)
     agent.stop()
     assert agent.durable_segments(), "nothing was made durable on SIGTERM"
-    with agent:
-        road.wait_until_delivered(agent)
-    road.wait_until_delivered(agent)
+    road.settle(agent)
     road.assert_all_well(agent)
 
 
@@ -124,5 +122,5 @@ def test_the_counts_of_status_add_up(road):
         assert 0 <= in_memory <= (0.5 + 1.0) * 10 * 20, status
         assert status["link"]["state"] == "connected"
         assert status["link"]["bytes_sent"] > 0
-    road.wait_until_delivered(agent)
+    road.settle(agent)
     road.assert_all_well(agent)

@@ -20,8 +20,9 @@ def test_ten_kills_lose_no_durable_reading(road, request):
         time.sleep(chance.uniform(0.01, 0.3) if kill % 3 == 2 else chance.uniform(0.3, 1.6))
         agent.kill()
     with agent:
+        agent.wait_for_log("link up", seconds=30)
         road.wait_until_delivered(agent)
-    road.wait_until_delivered(agent)
+    road.settle(agent)
     figures = road.assert_all_well(agent)
     assert figures["kills"] == KILLS
     assert figures["lost"] == 0 and figures["order_violations"] == 0 and figures["epochs"] == 1
@@ -42,7 +43,6 @@ def test_kills_while_the_broker_is_away_lose_no_durable_reading(road):
     road.broker.start()
     road.consumer.wait_subscribed()
     road.wait_until_delivered(agent, 40)
-    agent.stop()
-    road.wait_until_delivered(agent)
+    road.settle(agent)
     figures = road.assert_all_well(agent)
     assert figures["kills"] == 4 and figures["epochs"] == 1

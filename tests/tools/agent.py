@@ -142,15 +142,22 @@ class Agent:
         return self.runs[-1].ended - self.runs[-1].started
 
     def stop(self, seconds=15.0):
-        """SIGTERM; raises if the agent does not go in order or says that it was broken."""
-        if self._child is None:
-            return
+        """SIGTERM; raises if the agent does not go in order or says that it was broken. An agent that is
+        still starting is given the time: before it listens for signals, SIGTERM simply ends it."""
+        self.wait_until_up()
+        self.runs[-1].asked_to_stop = boot_seconds()
         code = self._child.stop(seconds)
         self._close_run(killed=False)
         if code is None:
             raise TimeoutError(f"the agent ignored SIGTERM for {seconds:g} s\n{self.last_words()}")
         if code != 0:
             raise RuntimeError(f"the agent ended with {code} after SIGTERM\n{self.last_words()}")
+
+    def wait_until_up(self, seconds=15):
+        """Until it answers on its control socket, or has ended by itself."""
+        def up():
+            return not self.running or self._ask_status(seconds).returncode == 0
+        wait_until(up, seconds, "the agent answering on its control socket")
 
     def abandon(self):
         """For the way out of a failed test: whatever its state, it is gone afterwards."""
@@ -220,11 +227,13 @@ class Agent:
 
     def status(self, seconds=10):
         """The answer of `fieldpost status --format json`."""
-        answer = self.command("status", "--config", self.configuration_file, "--format", "json",
-                              seconds=seconds)
+        answer = self._ask_status(seconds)
         if answer.returncode != 0:
             raise RuntimeError(f"fieldpost status ended with {answer.returncode}: {answer.stderr}")
         return json.loads(answer.stdout)
+
+    def _ask_status(self, seconds):
+        return self.command("status", "--socket", self.socket, "--format", "json", seconds=seconds)
 
     def command(self, *arguments, seconds=20):
         return run_binary(self.binary, *arguments, seconds=seconds)

@@ -16,8 +16,8 @@ class Certificate:
 class CertificateAuthority:
     """Root and intermediate; `file` is what peers must trust."""
 
-    def __init__(self, folder):
-        self._authority = TestCa(folder)
+    def __init__(self, folder, name="Fieldpost throw-away"):
+        self._authority = TestCa(folder, name=name)
         self.file = self._authority.root
         # Tests start many brokers and agents of the same name; a key pair each would cost them seconds.
         self._issued = {}

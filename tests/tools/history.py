@@ -39,6 +39,7 @@ class Run:
     killed: bool
     durable: list = field(default_factory=list)
     ramp_series: int = 0  # how many ramp series this run's configuration has
+    asked_to_stop: float = None  # an orderly stop reads no more from here on, and may take seconds
 
 
 @dataclass
@@ -222,11 +223,14 @@ class _Judge:
 
     def _measure_tail(self, number, run, series, durable_slack):
         newest = max(samples[-1].boot_seconds for samples in series.values())
-        age = run.ended - newest
-        allowed = durable_slack + (self._history.flush_interval if run.killed else 0)
+        end = run.ended if run.asked_to_stop is None else run.asked_to_stop
+        age = end - newest
+        # The newest reading may itself be as old as the source's interval.
+        pace = max(_pace(samples) for samples in series.values())
+        allowed = durable_slack + pace + (self._history.flush_interval if run.killed else 0)
         if run.killed:
             self._oldest_lost = max(self._oldest_lost, age)
-            self._lost_in_memory += sum(_reads_within(samples, run.ended)
+            self._lost_in_memory += sum(int((end - samples[-1].boot_seconds) / pace) if pace else 0
                                         for samples in series.values())
         if age > allowed:
             self._violation(f"run {number} ended {age:.2f} s after its newest reading that arrived; "
@@ -259,12 +263,11 @@ class _Judge:
         })
 
 
-def _reads_within(samples, end):
-    """How many more reads fell between the newest sample and `end`."""
+def _pace(samples):
+    """Seconds between two reads of a source, by its samples."""
     if len(samples) < 2:
-        return 0
-    pace = (samples[-1].boot_seconds - samples[0].boot_seconds) / (len(samples) - 1)
-    return int((end - samples[-1].boot_seconds) / pace) if pace > 0 else 0
+        return 0.0
+    return (samples[-1].boot_seconds - samples[0].boot_seconds) / (len(samples) - 1)
 
 
 def _name(message):
