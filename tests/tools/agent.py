@@ -222,11 +222,13 @@ class Agent:
         return segments
 
     def all_durable(self):
-        return [segment for number in range(1, len(self.runs) + 1)
-                for segment in self.durable_segments(number)]
+        """Of all runs; those that have ended were read when they did."""
+        ended = [segment for run in self.runs for segment in run.durable]
+        return ended + (self.durable_segments() if self.runs and not self.runs[-1].durable else [])
 
     def status(self, seconds=10):
-        """The answer of `fieldpost status --format json`."""
+        """The answer of `fieldpost status --format json`, once the agent is up."""
+        self.wait_until_up()
         answer = self._ask_status(seconds)
         if answer.returncode != 0:
             raise RuntimeError(f"fieldpost status ended with {answer.returncode}: {answer.stderr}")

@@ -11,11 +11,12 @@ class Delivery:
     def __init__(self, agent, consumer):
         self._agent = agent
         self._consumer = consumer
-        self._received = set()
+        self._received = set()  # or reported as a gap
         self._position = 0
 
     def missing(self):
-        """(epoch, seq) of what is durable by the agent's logs and has not arrived."""
+        """(epoch, seq) of what is durable by the agent's logs, and neither arrived nor is reported as
+        a gap."""
         arrivals = self._consumer.snapshot()
         for arrival in arrivals[self._position:]:
             try:
@@ -23,6 +24,10 @@ class Delivery:
             except wire.Unreadable:
                 continue  # the judge will say so
             self._received.add((message.epoch, message.seq))
+            for gap in message.gaps:
+                if gap.last_seq:
+                    self._received.update((message.epoch, seq)
+                                          for seq in range(gap.first_seq, gap.last_seq + 1))
         self._position = len(arrivals)
         durable = {(segment.epoch, segment.seq) for segment in self._agent.all_durable()}
         return durable - self._received
