@@ -21,7 +21,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import time
 
 from artefacts import Trouble, cache_directory, fetch_all, lock, say
