@@ -176,8 +176,9 @@ class WiredAgent final : public Agent {
     finished_ = true;
     stop_limit_.reset();
     drain_.reset();
+    // Only a socket of our own: another agent's may have that name.
+    if (control_) ::unlink(configuration_.control_socket.c_str());
     control_.reset();
-    if (!configuration_.control_socket.empty()) ::unlink(configuration_.control_socket.c_str());
     store_.close();
     if (done_) done_();
   }

@@ -132,6 +132,19 @@ TEST_F(WiringTest, RefusesASecondAgentOnOneStateDirectory) {
   EXPECT_EQ(second.error().kind(), ErrorKind::Unavailable);
 }
 
+TEST_F(WiringTest, LeavesTheControlSocketOfAnotherAgentAlone) {
+  const auto first = make(kRamps);
+  first->start();
+  state_ = directory_.file("other");
+  const auto second = make(kRamps);
+  second->start();
+  EXPECT_TRUE(log_.contains("no control socket, `fieldpost status` will not work"));
+  stop(*second);
+  EXPECT_TRUE(directory_.exists("control.sock"));
+  stop(*first);
+  EXPECT_FALSE(directory_.exists("control.sock"));
+}
+
 TEST_F(WiringTest, StartsAndSamplesOnAStateDirectoryThatCannotBe) {
   directory_.write("state", "a file where the directory should be");
   const auto agent = make(kRamps);
