@@ -167,6 +167,11 @@ Result<Sqlite> Sqlite::open(const std::string& path, const Options& options) {
   if (code != SQLITE_OK) return last_error(connection, "open " + path);
 
   auto configured = database.configure(options);
+  // The settings are ours and right: what they stumble over is the file (a header of an unknown format
+  // or encoding is SQLITE_ERROR, not SQLITE_CORRUPT).
+  if (!configured && configured.error().kind() == ErrorKind::Bug) {
+    return Error{ErrorKind::Malformed, configured.error().sentence()}.with_context(path);
+  }
   if (!configured) return configured.error().with_context(path);
   return database;
 }

@@ -10,17 +10,19 @@
 #include <utility>
 
 #include "agent/store/outbox_transaction.hpp"
+#include "agent/store/schema.hpp"
 
 namespace fieldpost {
 namespace {
 
+constexpr std::string_view kTables = "body gap property segment ";
 constexpr const char* kSchema =
-    "CREATE TABLE IF NOT EXISTS property(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS segment(lane INTEGER NOT NULL, row INTEGER NOT NULL, epoch INTEGER NOT NULL,"
+    "CREATE TABLE property(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE segment(lane INTEGER NOT NULL, row INTEGER NOT NULL, epoch INTEGER NOT NULL,"
     " seq INTEGER NOT NULL, readings INTEGER NOT NULL, gaps INTEGER NOT NULL, bytes INTEGER NOT NULL,"
     " PRIMARY KEY(lane, row)) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS body(row INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
-    "CREATE TABLE IF NOT EXISTS gap(cause INTEGER NOT NULL, lane INTEGER NOT NULL, epoch INTEGER NOT NULL,"
+    "CREATE TABLE body(row INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
+    "CREATE TABLE gap(cause INTEGER NOT NULL, lane INTEGER NOT NULL, epoch INTEGER NOT NULL,"
     " boot TEXT NOT NULL, readings INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,"
     " first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL, PRIMARY KEY(cause, lane, epoch, boot)) WITHOUT ROWID;";
 
@@ -44,7 +46,7 @@ Result<OutboxDatabase> OutboxDatabase::open(const OutboxOptions& options, const 
   sqlite.page_bytes = kPageBytes;
   sqlite.vfs = options.vfs;
   Sqlite database = TRY(Sqlite::open(options.path, sqlite));
-  TRY(database.execute(kSchema));
+  TRY(make_tables(database, kSchema, kTables));
   OutboxDatabase outbox{std::move(database), options, boots};
   TRY(outbox.load());
   // A quota that was made smaller than the file: it cannot shrink below what is there, and what is there

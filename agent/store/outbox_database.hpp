@@ -76,6 +76,9 @@ class OutboxDatabase {
   static constexpr int kPageBytes = 4096;
   static constexpr std::int64_t kWalBytesMax = 1 << 20;
   static constexpr std::int64_t kQuotaBytesMin = 256 << 10;
+  /// user_version has 32 bits. Near its end an epoch is over, though nothing was lost.
+  static constexpr std::uint64_t kSeqMax = 0x7FFF'FFFF;
+  static constexpr std::uint64_t kSeqSpare = 1'000'000;
   /// Gaps kept apart by cause, lane, epoch and boot; beyond it they are added up without those last two.
   static constexpr std::size_t kGapsMax = 256;
 

@@ -23,7 +23,6 @@ std::int64_t number_of(Lane lane) { return static_cast<std::int64_t>(index(lane)
 /// Lanes from the first to be dropped to the last.
 constexpr std::array kDropOrder{Lane::bulk, Lane::live, Lane::event, Lane::alert};
 
-constexpr std::uint64_t kSeqMax = 0x7FFF'FFFF;  // user_version has 32 bits
 
 }  // namespace
 
@@ -269,7 +268,7 @@ Result<void> OutboxTransaction::report_gaps(const SegmentBuilder& builder, Segme
 }
 
 Result<void> OutboxTransaction::finish() {
-  if (outcome_.newest_seq > kSeqMax) return Error{ErrorKind::OutOfRange, "the epoch has no more numbers"};
+  if (outcome_.newest_seq > OutboxDatabase::kSeqMax) return Error{ErrorKind::OutOfRange, "the epoch has no more numbers"};
   if (outcome_.newest_seq == outbox_.newest_seq_) return {};
   return sqlite_.execute(("PRAGMA user_version = " + std::to_string(outcome_.newest_seq)).c_str());
 }

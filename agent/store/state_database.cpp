@@ -6,6 +6,7 @@
 
 #include "agent/store/byte_reader.hpp"
 #include "agent/store/byte_writer.hpp"
+#include "agent/store/schema.hpp"
 #include "agent/store/set_aside.hpp"
 #include "platform/crc32c.hpp"
 #include "platform/durable_file.hpp"
@@ -18,9 +19,10 @@ constexpr std::size_t kMirrorBytesMax = 256U << 10U;
 constexpr std::size_t kBootIdBytesMax = 64;
 constexpr std::int64_t kPagesMax = 512;  // 2 MiB; the tables hold a tenth of it
 
+constexpr std::string_view kTables = "boot property ";
 constexpr const char* kSchema =
-    "CREATE TABLE IF NOT EXISTS property(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS boot(place INTEGER PRIMARY KEY, boot TEXT NOT NULL, offset_ns INTEGER NOT NULL,"
+    "CREATE TABLE property(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE boot(place INTEGER PRIMARY KEY, boot TEXT NOT NULL, offset_ns INTEGER NOT NULL,"
     " error_ns INTEGER NOT NULL, source INTEGER NOT NULL, seen_ns INTEGER NOT NULL);";
 
 BootRow boot_row(std::string_view boot, std::int64_t offset, std::int64_t error, std::int64_t source, std::int64_t seen) {
@@ -84,7 +86,7 @@ std::optional<StoredState> from_mirror(std::string_view content) {
 
 Result<StateDatabase> StateDatabase::open_file(const std::string& directory, const std::string& vfs) {
   Sqlite database = TRY(Sqlite::open(directory + "/state.db", options_with(vfs)));
-  TRY(database.execute(kSchema));
+  TRY(make_tables(database, kSchema, kTables));
   // Half a megabyte at most: looking at all of it costs a few milliseconds at start.
   TRY(database.quick_check());
   StateDatabase state{std::move(database), directory + "/state.mirror"};
@@ -96,17 +98,17 @@ Result<StateDatabase::Opened> StateDatabase::open(const std::string& directory, 
   std::optional<StoredState> mirror;
   if (const auto content = read_file(directory + "/state.mirror", kMirrorBytesMax)) mirror = from_mirror(*content);
 
-  auto opened = open_file(directory, vfs);
+  auto first = open_file(directory, vfs);
   std::string damaged;
-  if (!opened && opened.error().kind() == ErrorKind::Malformed) {
+  if (!first) {
+    if (!is_damage(first.error())) return first.error();
     damaged = TRY(set_aside(directory + "/state.db", now));
-    opened = open_file(directory, vfs);
   }
-  if (!opened) return opened.error();
+  StateDatabase database = first ? std::move(*first) : TRY(open_file(directory, vfs));
   // SQLite does not notice a changed byte inside a value. The two say the same, or what is checked by
   // a CRC is right.
-  if (mirror && *mirror != opened->state_) TRY(opened->write(*mirror));
-  return Opened{std::move(*opened), std::move(damaged)};
+  if (mirror && *mirror != database.state_) TRY(database.write(*mirror));
+  return Opened{std::move(database), std::move(damaged)};
 }
 
 Result<StoredState> StateDatabase::load() {

@@ -12,6 +12,7 @@
 #include <cmath>
 #include <utility>
 
+#include "agent/store/schema.hpp"
 #include "agent/store/set_aside.hpp"
 
 namespace fieldpost {
@@ -36,6 +37,11 @@ Event event_of(std::string name, std::string message, BootTime now) {
   event.value = std::nan("");
   event.message = std::move(message);
   return event;
+}
+
+/// An error of state.db that its own means have not cured: no reason to set the outbox aside.
+Error of_state(const Error& error) {
+  return Error{is_damage(error) ? ErrorKind::Io : error.kind(), "state.db: " + error.sentence()};
 }
 
 bool is_read_only(const std::string& directory) {
@@ -63,7 +69,7 @@ void StoreDisk::commit(DiskWork& work) {
   work.result = try_once(work);
   for (int attempt = 0; !work.result && attempt < 2; ++attempt) {
     const ErrorKind kind = work.result.error().kind();
-    if (kind == ErrorKind::Malformed) {
+    if (is_damage(work.result.error())) {
       if (auto renamed = set_aside_outbox(work); !renamed) {
         work.result = renamed;
         break;
@@ -92,15 +98,17 @@ Result<void> StoreDisk::try_once(DiskWork& work) {
     boots_ = BootTable{};
     boots_.load(work.boots);
     if (auto stored = state_->store({.epoch = outbox_->epoch(), .boots = work.boots}); !stored) {
-      const bool damaged = stored.error().kind() == ErrorKind::Malformed;
+      const bool damaged = is_damage(stored.error());
       state_.reset();
       // Opened anew, it is set aside and read back from its mirror.
-      if (!damaged) return stored.error().with_context("state.db");
+      if (!damaged) return of_state(stored.error());
       TRY(open(work));
-      TRY(state_->store({.epoch = outbox_->epoch(), .boots = work.boots}));
+      stored = state_->store({.epoch = outbox_->epoch(), .boots = work.boots});
+      if (!stored) return of_state(stored.error());
     }
     work.boots.clear();
   }
+  if (outbox_->newest_seq() > OutboxDatabase::kSeqMax - OutboxDatabase::kSeqSpare) TRY(begin_epoch());
   return apply(work);
 }
 
@@ -110,12 +118,14 @@ Result<void> StoreDisk::open(DiskWork& work) {
     return errno_error("make " + options_.directory, errno);
   }
   if (!state_) {
-    auto opened = TRY(StateDatabase::open(options_.directory, ground_.vfs, work.utc));
-    if (!opened.set_aside_as.empty()) {
-      work.events.push_back(event_of("state_set_aside", "state.db was damaged and is kept as " + opened.set_aside_as +
+    auto opened = StateDatabase::open(options_.directory, ground_.vfs, work.utc);
+    if (!opened) return of_state(opened.error());
+    if (!opened->set_aside_as.empty()) {
+      log_.warn("state set aside", {{"directory", options_.directory}, {"kept_as", opened->set_aside_as}});
+      work.events.push_back(event_of("state_set_aside", "state.db was damaged and is kept as " + opened->set_aside_as +
                                      "; its mirror took its place", work.moment.now));
     }
-    state_ = std::move(opened.database);
+    state_ = std::move(opened->database);
     boots_.load(state_->state().boots);
     loaded_boots_ = state_->state().boots;
   }
@@ -216,7 +226,7 @@ Result<void> StoreDisk::apply(DiskWork& work) {
   if (!applied) {
     const ErrorKind kind = applied.error().kind();
     const bool numbered = in_doubt && in_doubt->newest_seq != outbox_->newest_seq();
-    if (numbered && kind != ErrorKind::Malformed && kind != ErrorKind::Full) {
+    if (numbered && !is_damage(applied.error()) && kind != ErrorKind::Full) {
       doubtful_ = Doubtful{std::move(work.batches), std::move(work.change), outbox_->epoch(), std::move(*in_doubt)};
       work.batches = Batches{};
       work.change = OutboxChange{};

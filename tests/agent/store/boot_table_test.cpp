@@ -78,7 +78,7 @@ TEST(BootTable, PutsABootThatNeverSynchronisedBetweenItsNeighbours) {
   // Not before 12:01 (it was a minute up), not after 12:58.
   EXPECT_GE(utc->time - utc->error_bound, kNoon);
   EXPECT_LE(utc->time + utc->error_bound, kNoon + minutes{58});
-  EXPECT_EQ(utc->time, kNoon + minutes{1} + (minutes{57}) / 2);
+  EXPECT_EQ(utc->time, kNoon + minutes{1} + seconds{57 * 30});
 }
 
 TEST(BootTable, BelievesAnUnsynchronisedClockThatSaysSomethingPossible) {
