@@ -4,6 +4,7 @@
 // caller adds one phrase of context, so that the final message reads from outside in.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -57,6 +58,19 @@ class [[nodiscard]] Result : public tl::expected<T, Error> {
   using tl::expected<T, Error>::expected;
   // NOLINTNEXTLINE(google-explicit-constructor): `return Error{...}` is the point of the type
   Result(Error error) : tl::expected<T, Error>{tl::unexpect, std::move(error)} {}
+
+  Result(const Result&) = default;
+  Result(Result&&) noexcept = default;
+  ~Result() = default;
+  Result& operator=(const Result&) = default;
+  /// tl::expected 1.0.0 copies here when exceptions are off, which a move-only value cannot.
+  Result& operator=(Result&& other) noexcept {
+    if (this != &other) {
+      std::destroy_at(this);
+      std::construct_at(this, std::move(other));
+    }
+    return *this;
+  }
 
   /// The same result; an error gains "phrase: " in front.
   [[nodiscard]] Result with_context(std::string_view phrase) && {

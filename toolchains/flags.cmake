@@ -71,6 +71,14 @@ elseif(FIELDPOST_PROFILE STREQUAL "tsan")
   set(FIELDPOST_SANITIZER_FLAGS -fsanitize=thread)
 endif()
 
+# Our own code throws nothing and lets nothing be thrown through it (STYLE): what libstdc++ would throw ends the process either way.
+# Without landing pads and, in release, without the tables of an unwinding that never comes, the binary is smaller.
+# The few files that catch a third party's exception say so with fieldpost_catches().
+set(FIELDPOST_OWN_FLAGS -fno-exceptions)
+if(FIELDPOST_PROFILE STREQUAL "release")
+  list(APPEND FIELDPOST_OWN_FLAGS -fno-unwind-tables -fno-asynchronous-unwind-tables)
+endif()
+
 # Warnings are errors unless someone is in the middle of something.
 option(FIELDPOST_WERROR "Treat warnings in our own code as errors" ON)
 set(FIELDPOST_WARNINGS
