@@ -42,7 +42,7 @@ class Dialler {
   std::size_t index_ = 0;
   BootTime deadline_;
   Done done_;
-  Result<Connected> last_ = Error{ErrorKind::Bug, "no address to dial"};
+  Error last_{ErrorKind::Bug, "no address to dial"};
   FileDescriptor socket_;
   Subscription writable_;
   Subscription timer_;
