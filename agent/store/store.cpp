@@ -104,7 +104,8 @@ struct Store::Impl {
     is_wanted = true;
   }
 
-  void start_work(const Lanes& lanes) {
+  /// By value: a caller passes `wanted`, which is cleared here.
+  void start_work(Lanes lanes) {
     retry_timer.reset();
     acknowledge_timer.reset();
     is_wanted = false;
@@ -192,7 +193,7 @@ struct Store::Impl {
       for (const auto& listener : listeners) listener(lane);
     }
     if (!work && is_wanted && !closed) start_work(wanted);
-    if (!work && (!flush_callbacks.empty()) && !retry_timer && !closed) start_work(kEverything);
+    if (!work && !flush_callbacks.empty() && !closed) start_work(kEverything);  // somebody asked meanwhile
   }
 
   void put_back(OutboxChange&& back) {
