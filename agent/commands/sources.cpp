@@ -17,7 +17,7 @@ namespace {
 constexpr CommandOption kOptions[] = {
     {"--root", "DIR", "read a captured /proc and /sys below DIR instead of this machine's"},
     {"--config", "FILE", "read the sources of this configuration, with their options"},
-    {"--format", "FORMAT", "lines for people, JSON, or Prometheus text as node_exporter prints it",
+    {"--format", "FORMAT", "lines for people, JSON, or node_exporter's exposition",
      "text|json|prometheus"},
 };
 
