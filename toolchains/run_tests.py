@@ -126,7 +126,7 @@ def stage_unit(arguments):
 
 
 def stage_system(arguments):
-    if not build("release"):
+    if not build("release", ["fieldpost"]):
         tally = Tally()
         tally.failures.append("system: the build of release failed")
         return tally
