@@ -87,6 +87,12 @@ std::size_t bytes_of(const Batches& batches) noexcept {
   return bytes;
 }
 
+std::uint64_t readings_of(const Batches& batches) noexcept {
+  std::uint64_t readings = 0;
+  for (const Batch& batch : batches) readings += batch.readings();
+  return readings;
+}
+
 void extend(Gap& gap, std::uint64_t readings, BootTime first, BootTime last) {
   const bool is_first = gap.readings == 0 && gap.first == BootTime{} && gap.last == BootTime{};
   gap.first = is_first ? first : std::min(gap.first, first);

@@ -51,6 +51,7 @@ using Batches = std::array<Batch, kLanes.size()>;
 constexpr std::size_t index(Lane lane) noexcept { return static_cast<std::size_t>(lane); }
 
 std::size_t bytes_of(const Batches& batches) noexcept;
+std::uint64_t readings_of(const Batches& batches) noexcept;
 
 /// Adds one more loss to a gap.
 void extend(Gap& gap, std::uint64_t readings, BootTime first, BootTime last);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/store/schema.hpp"
 
+#include <unistd.h>
+
 #include <string>
 
 namespace fieldpost {
@@ -17,8 +19,26 @@ Result<void> make_tables(Sqlite& database, const char* schema, std::string_view 
   return transaction.commit();
 }
 
-bool is_damage(const Error& error) noexcept {
-  return error.kind() == ErrorKind::Malformed || error.kind() == ErrorKind::Bug || error.kind() == ErrorKind::OutOfRange;
+bool is_damage(const Error& error, const std::string& path) noexcept {
+  switch (error.kind()) {
+    case ErrorKind::Malformed:
+    case ErrorKind::Bug:
+    case ErrorKind::OutOfRange:
+      return true;
+    case ErrorKind::Denied: {
+      const std::string directory = path.substr(0, path.rfind('/'));
+      const std::string log = path + "-wal";
+      const bool log_writable = ::access(log.c_str(), F_OK) != 0 || ::access(log.c_str(), W_OK) == 0;
+      return ::access(path.c_str(), W_OK) == 0 && ::access(directory.c_str(), W_OK) == 0 && log_writable;
+    }
+    case ErrorKind::NotPresent:
+    case ErrorKind::Io:
+    case ErrorKind::Timeout:
+    case ErrorKind::Unavailable:
+    case ErrorKind::Full:
+      break;
+  }
+  return false;
 }
 
 }  // namespace fieldpost

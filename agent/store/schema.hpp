@@ -2,6 +2,7 @@
 // Making the tables of a new database, and telling one of ours from one that damage has changed.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "platform/result.hpp"
@@ -17,7 +18,8 @@ namespace fieldpost {
 Result<void> make_tables(Sqlite& database, const char* schema, std::string_view tables);
 
 /// True for an error that only a damaged database can cause here. Our statements are right (tests run
-/// them all), so a column that is not there, or two equal keys, are damage like a page that makes no sense.
-bool is_damage(const Error& error) noexcept;
+/// them all), so a column that is not there, or two equal keys, are damage like a page that makes no sense;
+/// and so is "read-only" of a file that we may write: one byte of its header says which versions may.
+bool is_damage(const Error& error, const std::string& path) noexcept;
 
 }  // namespace fieldpost

@@ -101,7 +101,7 @@ Result<StateDatabase::Opened> StateDatabase::open(const std::string& directory, 
   auto first = open_file(directory, vfs);
   std::string damaged;
   if (!first) {
-    if (!is_damage(first.error())) return first.error();
+    if (!is_damage(first.error(), directory + "/state.db")) return first.error();
     damaged = TRY(set_aside(directory + "/state.db", now));
   }
   StateDatabase database = first ? std::move(*first) : TRY(open_file(directory, vfs));

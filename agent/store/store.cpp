@@ -123,6 +123,7 @@ struct Store::Impl {
       if (lanes[index(lane)]) work->batches[index(lane)] = std::exchange(pending[index(lane)], Batch{});
     }
     work_bytes = bytes_of(work->batches);
+    work_readings = readings_of(work->batches);
     if (lanes == kEverything) work_callbacks = std::exchange(flush_callbacks, {});
 
     const bool taken = worker.submit(
@@ -247,6 +248,7 @@ struct Store::Impl {
 
   std::shared_ptr<DiskWork> work;  ///< on the worker now; shared because the jobs that bear it are copyable
   std::size_t work_bytes = 0;
+  std::uint64_t work_readings = 0;
   bool is_wanted = false;
   Lanes wanted{};
   std::vector<std::function<void(Result<void>)>> flush_callbacks;
@@ -366,8 +368,8 @@ StoreStatus Store::status() const {
   for (const Lane lane : kLanes) {
     status.waiting_segments[index(lane)] = impl.figures.waiting[index(lane)].segments;
     status.waiting_readings[index(lane)] = impl.figures.waiting[index(lane)].readings;
-    status.memory_readings += impl.pending[index(lane)].readings();
   }
+  status.memory_readings = readings_of(impl.pending) + (impl.work ? impl.work_readings : 0) + impl.figures.doubtful_readings;
   status.dropped_readings = impl.dropped;
   status.durable_readings = impl.durable_readings;
   status.acknowledged_readings = impl.acknowledged_readings;

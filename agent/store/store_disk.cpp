@@ -41,7 +41,8 @@ Event event_of(std::string name, std::string message, BootTime now) {
 
 /// An error of state.db that its own means have not cured: no reason to set the outbox aside.
 Error of_state(const Error& error) {
-  return Error{is_damage(error) ? ErrorKind::Io : error.kind(), "state.db: " + error.sentence()};
+  const bool is_files = error.kind() == ErrorKind::Full || error.kind() == ErrorKind::NotPresent || error.kind() == ErrorKind::Unavailable;
+  return Error{is_files ? error.kind() : ErrorKind::Io, "state.db: " + error.sentence()};
 }
 
 bool is_read_only(const std::string& directory) {
@@ -69,7 +70,7 @@ void StoreDisk::commit(DiskWork& work) {
   work.result = try_once(work);
   for (int attempt = 0; !work.result && attempt < 2; ++attempt) {
     const ErrorKind kind = work.result.error().kind();
-    if (is_damage(work.result.error())) {
+    if (is_damage(work.result.error(), path("outbox.db"))) {
       if (auto renamed = set_aside_outbox(work); !renamed) {
         work.result = renamed;
         break;
@@ -98,10 +99,10 @@ Result<void> StoreDisk::try_once(DiskWork& work) {
     boots_ = BootTable{};
     boots_.load(work.boots);
     if (auto stored = state_->store({.epoch = outbox_->epoch(), .boots = work.boots}); !stored) {
-      const bool damaged = is_damage(stored.error());
+      const bool damaged = is_damage(stored.error(), path("state.db"));
       state_.reset();
-      // Opened anew, it is set aside and read back from its mirror.
       if (!damaged) return of_state(stored.error());
+      TRY(set_aside(path("state.db"), work.utc));  // and read back from its mirror
       TRY(open(work));
       stored = state_->store({.epoch = outbox_->epoch(), .boots = work.boots});
       if (!stored) return of_state(stored.error());
@@ -226,7 +227,7 @@ Result<void> StoreDisk::apply(DiskWork& work) {
   if (!applied) {
     const ErrorKind kind = applied.error().kind();
     const bool numbered = in_doubt && in_doubt->newest_seq != outbox_->newest_seq();
-    if (numbered && !is_damage(applied.error()) && kind != ErrorKind::Full) {
+    if (numbered && !is_damage(applied.error(), path("outbox.db")) && kind != ErrorKind::Full) {
       doubtful_ = Doubtful{std::move(work.batches), std::move(work.change), outbox_->epoch(), std::move(*in_doubt)};
       work.batches = Batches{};
       work.change = OutboxChange{};
@@ -307,7 +308,10 @@ DiskFigures StoreDisk::figures() {
     figures.waiting = outbox_->waiting();
     figures.file_bytes = outbox_->file_bytes();
   }
-  if (doubtful_) figures.doubtful_bytes = bytes_of(doubtful_->batches);
+  if (doubtful_) {
+    figures.doubtful_bytes = bytes_of(doubtful_->batches);
+    figures.doubtful_readings = readings_of(doubtful_->batches);
+  }
   return figures;
 }
 

@@ -46,6 +46,7 @@ struct DiskFigures {
   std::int64_t file_bytes = 0;
   LaneCounts waiting;
   std::size_t doubtful_bytes = 0;  ///< memory of a batch whose commit may or may not have happened
+  std::uint64_t doubtful_readings = 0;
 };
 
 class StoreDisk {

@@ -102,7 +102,8 @@ class StoreTest : public testing::Test {
   static std::vector<Gap> gaps_of(const std::vector<OutgoingSegment>& segments) {
     std::vector<Gap> gaps;
     for (const auto& segment : segments) {
-      for (const Gap& gap : decode_segment_content(segment.bytes).value().gaps) gaps.push_back(gap);
+      const auto content = decode_segment_content(segment.bytes);
+      gaps.insert(gaps.end(), content->gaps.begin(), content->gaps.end());
     }
     return gaps;
   }
