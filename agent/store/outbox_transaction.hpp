@@ -17,6 +17,8 @@ class OutboxTransaction {
     outcome_.newest_seq = outbox.newest_seq_;
   }
 
+  /// Takes a segment out that the broker has. Nothing if there is no such row.
+  /// Errors: Malformed, Full, Denied, Io; as every member here, and then the transaction is to be dropped
   Result<void> acknowledge(Lane lane, std::int64_t row);
   /// Takes one segment out and records what it bore as lost. Nothing if there is no such row.
   Result<void> drop(Lane lane, std::int64_t row, Gap::Cause cause);
