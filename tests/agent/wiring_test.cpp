@@ -9,6 +9,7 @@
 
 #include "agent/local/control_socket.hpp"
 #include "agent/store/outbox_reader.hpp"
+#include "platform/unix_socket.hpp"
 #include "tests/support/collecting_log.hpp"
 #include "tests/support/manual_event_loop.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -133,15 +134,21 @@ TEST_F(WiringTest, RefusesASecondAgentOnOneStateDirectory) {
 }
 
 TEST_F(WiringTest, LeavesTheControlSocketOfAnotherAgentAlone) {
-  const auto first = make(kRamps);
-  first->start();
-  state_ = directory_.file("other");
-  const auto second = make(kRamps);
-  second->start();
+  // A listener stands for the other agent: SQLite is built without locks, for one store a process.
+  const auto other = listen_unix(directory_.file("control.sock"));
+  ASSERT_TRUE(other);
+  const auto agent = make(kRamps);
+  agent->start();
   EXPECT_TRUE(log_.contains("no control socket, `fieldpost status` will not work"));
-  stop(*second);
+  stop(*agent);
   EXPECT_TRUE(directory_.exists("control.sock"));
-  stop(*first);
+}
+
+TEST_F(WiringTest, TakesItsControlSocketAway) {
+  const auto agent = make(kRamps);
+  agent->start();
+  EXPECT_TRUE(directory_.exists("control.sock"));
+  stop(*agent);
   EXPECT_FALSE(directory_.exists("control.sock"));
 }
 

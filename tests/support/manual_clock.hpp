@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A clock that stands still until a test moves it.
+// A clock that stands still until a test moves it. Workers read it too, as they read the real one.
 #pragma once
 
+#include <mutex>
 #include <utility>
 
 #include "platform/clock.hpp"
@@ -10,26 +11,37 @@ namespace fieldpost {
 
 class ManualClock final : public Clock {
  public:
-  BootTime now() const override { return now_; }
-  UtcReading utc() const override { return utc_; }
+  BootTime now() const override {
+    const std::lock_guard lock{mutex_};
+    return now_;
+  }
+  UtcReading utc() const override {
+    const std::lock_guard lock{mutex_};
+    return utc_;
+  }
   const BootId& boot_id() const override { return boot_id_; }
 
   /// Moves boot time and UTC forward together, as an undisturbed machine does.
   void advance(nanoseconds by) {
+    const std::lock_guard lock{mutex_};
     now_ += by;
     utc_.time += by;
   }
 
   /// Moves both so that boot time is `now`.
-  void set_now(BootTime now) { advance(now - now_); }
+  void set_now(BootTime now) { advance(now - this->now()); }
 
   /// A step of the wall clock, or the loss of synchronisation; boot time stays.
-  void set_utc(const UtcReading& utc) { utc_ = utc; }
+  void set_utc(const UtcReading& utc) {
+    const std::lock_guard lock{mutex_};
+    utc_ = utc;
+  }
 
-  /// Another boot of the same machine.
+  /// Another boot of the same machine; while no worker runs.
   void set_boot_id(BootId boot_id) { boot_id_ = std::move(boot_id); }
 
  private:
+  mutable std::mutex mutex_;  // guards now_ and utc_
   BootTime now_{seconds{1000}};
   // 2026-01-01T00:00:00Z, synchronised to a millisecond.
   UtcReading utc_{UtcTime{seconds{1'767'225'600}}, true, milliseconds{1}};
