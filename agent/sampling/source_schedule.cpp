@@ -4,7 +4,9 @@
 #include "agent/sampling/source_schedule.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
+#include <optional>
 
 #include "platform/worker.hpp"
 
@@ -24,6 +26,15 @@ class CountingSink final : public SampleSink {
  private:
   SampleSink& next_;
   std::uint64_t count_ = 0;
+};
+
+/// What a read costs. Not by the Clock: that one belongs to the loop, and reads run on workers, too.
+class Stopwatch {
+ public:
+  nanoseconds elapsed() const { return std::chrono::steady_clock::now() - began_; }
+
+ private:
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
 
 BootTime next_multiple(BootTime now, nanoseconds period) {
@@ -185,9 +196,9 @@ void SourceSchedule::open_on_loop(Entry& entry) {
 
 void SourceSchedule::read_on_loop(Entry& entry) {
   CountingSink sink{next_};
-  const BootTime began = loop_.clock().now();
-  auto result = entry.source->read(sink, began);
-  const nanoseconds cost = loop_.clock().now() - began;
+  const Stopwatch watch;
+  auto result = entry.source->read(sink, loop_.clock().now());
+  const nanoseconds cost = watch.elapsed();
   entry.status.samples += sink.count();
   samples_read_ += sink.count();
   note_read(entry, std::move(result), cost);
@@ -199,9 +210,8 @@ void SourceSchedule::work_on_worker(Entry& entry) {
   entry.opened.reset();
   entry.read.reset();
   const BootTime now = loop_.clock().now();
-  const Clock& clock = loop_.clock();
   const bool taken = entry.worker->submit(
-      [this, &entry, now, &clock] {
+      [this, &entry, now] {
         if (entry.source == nullptr) {
           auto opened =
               entry.plan.driver->open({tree_, entry.own_series, entry.plan.options, entry.plan.instance});
@@ -212,9 +222,9 @@ void SourceSchedule::work_on_worker(Entry& entry) {
           entry.source = std::move(*opened);
           entry.opened = Result<void>{};
         }
-        const BootTime began = clock.now();
+        const Stopwatch watch;
         entry.read = entry.source->read(entry.inbox, now);
-        entry.cost = clock.now() - began;
+        entry.cost = watch.elapsed();
       },
       [this, &entry] { finish_on_worker(entry); });
   if (taken) return;
