@@ -181,7 +181,7 @@ ExitCode complain_of(const std::string& directory, const Error& error) {
     complain("dump", "no outbox.db in " + directory + "; say where it is with --directory");
   } else if (error.kind() == ErrorKind::Unavailable) {
     complain("dump", "a running agent has the outbox in " + directory +
-                         " open; stop it first, or ask it: fieldpost status");
+                         " open and changes it faster than it can be copied; try again");
   } else {
     complain("dump", directory + ": " + error.sentence());
   }
@@ -225,8 +225,8 @@ ExitCode run_dump(const Arguments& arguments) {
 
 constexpr Command kDumpCommand{
     "dump", "print what waits in the outbox, one line a reading",
-    "Reads the outbox of an agent that does not run and prints every sample, summary, event and gap that\n"
-    "still waits for the broker, a lane at a time, oldest first. Changes nothing.\n"
+    "Prints every sample, summary, event and gap that still waits for the broker, a lane at a time, oldest\n"
+    "first. Changes nothing; of a running agent's outbox a copy is read, made below TMPDIR or /var/tmp.\n"
     "Times: boot_ns counts from the boot whose id is in boot; utc is there where that boot is known.\n"
     "\n"
     "exit codes: 0 all printed; 1 no outbox, in use, or damaged in part; 2 wrong command line\n",

@@ -18,7 +18,16 @@ Result<OutboxReader> OutboxReader::open(const std::string& directory) {
   Sqlite::Options options;
   options.read_only = true;
   options.create = false;
-  OutboxReader reader{TRY(Sqlite::open(directory + "/outbox.db", options))};
+  std::optional<OutboxSnapshot> snapshot;
+  auto opened = Sqlite::open(directory + "/outbox.db", options);
+  if (!opened) {
+    if (opened.error().kind() != ErrorKind::Unavailable) return opened.error();
+    snapshot = TRY(OutboxSnapshot::take(directory));
+    options.read_only = false;  // the copy is ours, and its log must be read back first
+    opened = Sqlite::open(snapshot->path(), options);
+    if (!opened) return opened.error();
+  }
+  OutboxReader reader{std::move(*opened), std::move(snapshot)};
   // The mirror and not state.db: it needs no lock. Without it times stay in boot time.
   if (const auto mirror = read_file(directory + "/state.mirror", kMirrorBytesMax)) {
     if (const auto state = from_mirror(*mirror)) reader.boots_.load(state->boots);

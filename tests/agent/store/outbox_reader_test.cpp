@@ -3,7 +3,11 @@
 #include "agent/store/outbox_reader.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -104,13 +108,35 @@ TEST_F(OutboxReaderTest, SaysWhenThereIsNoOutbox) {
   EXPECT_FALSE(directory_.exists("outbox.db"));
 }
 
-TEST_F(OutboxReaderTest, SaysWhenAnAgentHasIt) {
+TEST_F(OutboxReaderTest, ReadsACopyWhileAnAgentHasIt) {
   SeriesTable series;
+  Series one;
+  one.name = "temperature";
+  const SeriesId id = series.add(one).value();
   Store store{loop_, log_.log(), series, {.directory = directory_.path()}};
-  ASSERT_TRUE(loop_.run_until([&] { return store.status().disk_ok; }));
-  const auto reader = OutboxReader::open(directory_.path());
-  ASSERT_FALSE(reader);
-  EXPECT_EQ(reader.error().kind(), ErrorKind::Unavailable) << reader.error().sentence();
+  for (int i = 0; i < 5; ++i) {
+    store.add(Lane::live, Sample{id, i, clock_.now()});
+    bool flushed = false;
+    store.flush([&](const Result<void>& result) { flushed = static_cast<bool>(result); });
+    ASSERT_TRUE(loop_.run_until([&] { return flushed; }));
+  }
+  const TemporaryDirectory place;
+  // Another process, as `fieldpost dump` is: locks belong to processes.
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::setenv("TMPDIR", place.path().c_str(), 1);
+    int segments = 0;
+    {
+      auto reader = OutboxReader::open(directory_.path());
+      if (!reader) ::_exit(1);
+      const auto read = reader->read(Lane::live, [&segments](const auto&, const auto&) { return ++segments > 0; });
+      if (!read) ::_exit(2);
+    }
+    ::_exit(segments == 5 && std::filesystem::is_empty(place.path()) ? 0 : 3);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
   store.close();
 }
 
