@@ -7,7 +7,7 @@ Stages, in the order in which they are quickest to say no:
   unit    unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
   system  the shipped binary: golden files, TLS matrix, end to end with a real broker (pytest tests)
   tsan    unit tests under ThreadSanitizer, of the rooms that have threads
-  arm     unit tests of the static aarch64 and armhf builds under QEMU
+  arm     unit tests of the static aarch64 build under QEMU (armhf says SKIPPED and why)
 """
 import argparse
 import json
@@ -21,7 +21,8 @@ import time
 import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-ARM = ("aarch64", "armhf")
+ARM = ("aarch64",)
+ARM_NOT_YET = {"armhf": "built by ./dev cross armhf; its unit tests have not been seen through to the end under QEMU yet"}
 JOBS = str(os.cpu_count() or 2)
 # Rooms that hold no thread, no lock and no descriptor that wakes one: ThreadSanitizer has nothing to say about them, and
 # they are half of all there is to compile. What is not named here is in.
@@ -164,6 +165,7 @@ def stage_tsan(arguments):
 
 def stage_arm(arguments):
     tally = Tally()
+    tally.skips += [f"{target}: {why}" for target, why in ARM_NOT_YET.items()]
     for target in ARM:
         emulator = "qemu-aarch64-static" if target == "aarch64" else "qemu-arm-static"
         if not shutil.which(emulator):
