@@ -7,6 +7,7 @@ import json
 
 import paho.mqtt.client as mqtt
 
+from tests.tools import message as wire
 from tests.tools.consumer import Arrival, mutual_tls
 from tests.tools.history import DurableSegment, History, Run
 
@@ -79,14 +80,22 @@ def changed(history, position, change):
 
 
 def unrepeated(history):
-    """Positions of arrivals that came once, away from both ends."""
+    """Positions of arrivals that came once, bear readings of a ramp and are known from the agent's log
+    (a kill may take the line); not the first and not the last message."""
+    logged = {segment.seq for run in history.runs for segment in run.durable}
     payloads = [arrival.payload for arrival in history.arrivals]
-    return [position for position, payload in enumerate(payloads)
-            if payloads.count(payload) == 1 and 0 < position < len(payloads) - 1]
+
+    def fit(arrival):
+        message = wire.parse(arrival.topic, arrival.payload)
+        return message.seq in logged and any(sample.is_ramp for sample in message.samples)
+    return [position for position, arrival in enumerate(history.arrivals)
+            if 0 < position < len(payloads) - 1 and payloads.count(arrival.payload) == 1 and fit(arrival)]
 
 
 def first_samples_of(document):
-    return next(entry["samples"] for entry in document["series"] if "samples" in entry)
+    """Of a ramp."""
+    return next(entry["samples"] for entry in document["series"]
+                if "samples" in entry and entry["labels"].get("shape") == "ramp")
 
 
 def alter_first_ramp_value(document, by):
