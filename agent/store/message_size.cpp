@@ -11,9 +11,10 @@ namespace fieldpost {
 namespace {
 
 constexpr std::size_t kDoubleBytesMax = 24;  // -2.2250738585072014e-308
-constexpr std::size_t kSeriesFrameBytes = 128;
+// {"name":,"labels":{},"unit":,"kind":"counter","samples":{"t":12345,"v":[],"q":[]}},
+constexpr std::size_t kSeriesFrameBytes = 88;
 constexpr std::size_t kTimesFrameBytes = 8;
-constexpr std::size_t kSummaryFrameBytes = 220;  // member names, if it is the only one of its series
+constexpr std::size_t kSummaryFrameBytes = 240;  // member names, if it is the only one of its series
 constexpr std::size_t kEventFrameBytes = 128;
 constexpr std::size_t kGapFrameBytes = 320;
 

@@ -73,7 +73,7 @@ struct OutboxRow {
 
 class OutboxDatabase {
  public:
-  static constexpr int kPageBytes = 4096;
+  static constexpr int kPageBytes = 1024;
   static constexpr std::int64_t kWalBytesMax = 1 << 20;
   static constexpr std::int64_t kQuotaBytesMin = 256 << 10;
   /// user_version has 32 bits. Near its end an epoch is over, though nothing was lost.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A slice of the batch is gathered, measured, and halved if its message would be too long.
+// A slice of the batch is gathered, measured, and cut if its message would be too long.
 #include "agent/store/segment_builder.hpp"
 
 #include <algorithm>
@@ -13,8 +13,10 @@
 namespace fieldpost {
 namespace {
 
-/// A first cut by a usual sample's share of a message; what is still too long is halved.
-constexpr std::size_t kSampleBytesUsual = 8;
+/// Bounds the memory that one slice takes while it is built; nothing else depends on it.
+constexpr std::size_t kSliceSamplesMax = 32'768;
+/// Parts are cut a little smaller than they need be, for they do not come out equal.
+constexpr double kPartsSpare = 1.05;
 
 constexpr std::uint32_t kNotMet = std::numeric_limits<std::uint32_t>::max();
 
@@ -100,33 +102,45 @@ class Gathered {
 }  // namespace
 
 struct SegmentBuilder::Slice {
-  std::span<const Sample> samples;
-  std::span<const Summary> summaries;
-  std::span<const Event> events;
+  std::vector<Sample> samples;
+  std::vector<Summary> summaries;
+  std::vector<Event> events;
 
   std::size_t readings() const { return samples.size() + summaries.size() + events.size(); }
 
-  /// The older half of each kind, and the rest; of a single reading, itself and nothing.
-  std::pair<Slice, Slice> halves() const {
-    const auto half = [](std::size_t size) { return (size + 1) / 2; };
-    Slice older{samples.first(half(samples.size())), summaries.first(half(summaries.size())), events.first(half(events.size()))};
-    Slice newer{samples.subspan(older.samples.size()), summaries.subspan(older.summaries.size()),
-                events.subspan(older.events.size())};
-    if (newer.readings() > 0) return {older, newer};
-    // One of each at most: each goes alone.
-    if (!samples.empty()) return {{samples, {}, {}}, {{}, summaries, events}};
-    return {{{}, summaries, {}}, {{}, {}, events}};
+  /// The older half of each kind, and the rest; of one of each at most, the first alone and the rest.
+  std::vector<Slice> halves() const {
+    std::vector<Slice> made(2);
+    if (samples.size() <= 1 && summaries.size() <= 1 && events.size() <= 1) {
+      made[1] = *this;
+      if (!samples.empty()) {
+        std::swap(made[0].samples, made[1].samples);
+      } else {
+        std::swap(made[0].summaries, made[1].summaries);
+      }
+      return made;
+    }
+    const auto halve = [](const auto& all, auto& older, auto& newer) {
+      const auto middle = all.begin() + static_cast<std::ptrdiff_t>((all.size() + 1) / 2);
+      older.assign(all.begin(), middle);
+      newer.assign(middle, all.end());
+    };
+    halve(samples, made[0].samples, made[1].samples);
+    halve(summaries, made[0].summaries, made[1].summaries);
+    halve(events, made[0].events, made[1].events);
+    return made;
   }
 };
 
 std::vector<EncodedSegment> SegmentBuilder::build(Lane lane, const Batch& batch, Identity& identity, Gap& oversize) const {
   std::vector<EncodedSegment> segments;
-  const std::size_t samples_max = std::clamp<std::size_t>(message_bytes_max_ / kSampleBytesUsual, 1, kSegmentSamplesMax);
   std::span<const Sample> samples{batch.samples()};
   bool is_first = true;
   while (is_first || !samples.empty()) {
-    Slice slice{samples.first(std::min(samples.size(), samples_max)), {}, {}};
-    samples = samples.subspan(slice.samples.size());
+    const auto now = samples.first(std::min(samples.size(), kSliceSamplesMax));
+    samples = samples.subspan(now.size());
+    Slice slice;
+    slice.samples.assign(now.begin(), now.end());
     // Summaries and events are few; they go with the first samples.
     if (is_first) {
       slice.summaries = batch.summaries();
@@ -142,7 +156,8 @@ void SegmentBuilder::build_slice(Lane lane, const Slice& slice, Identity& identi
                                  std::vector<EncodedSegment>& segments) const {
   const Gathered gathered{table_, slice.samples, slice.summaries, slice.events};
   SegmentHeader header = gathered.header();
-  if (message_bytes_bound(header.first, gathered.view()) <= message_bytes_max_) {
+  const std::size_t bound = message_bytes_bound(header.first, gathered.view());
+  if (bound <= message_bytes_max_) {
     header.epoch = identity.epoch;
     header.seq = identity.seq + 1;
     header.lane = lane;
@@ -154,9 +169,39 @@ void SegmentBuilder::build_slice(Lane lane, const Slice& slice, Identity& identi
     }
   }
   if (slice.readings() == 1) return extend(oversize, 1, header.first, header.last);
-  const auto [older, newer] = slice.halves();
-  build_slice(lane, older, identity, oversize, segments);
-  build_slice(lane, newer, identity, oversize, segments);
+  const auto parts = static_cast<std::size_t>(kPartsSpare * static_cast<double>(bound) / static_cast<double>(message_bytes_max_)) + 1;
+  for (const Slice& part : cut(slice, parts)) {
+    if (part.readings() > 0) build_slice(lane, part, identity, oversize, segments);
+  }
+}
+
+/// Series one after the other, as many to a part as fill it. What that does not cut is halved by time.
+std::vector<SegmentBuilder::Slice> SegmentBuilder::cut(const Slice& slice, std::size_t parts) const {
+  std::vector<std::size_t> bytes(table_.size(), 0);
+  const auto charge = [this, &bytes](SeriesId id, std::size_t amount) {
+    std::size_t& total = bytes[index(id)];
+    if (total == 0) total = message_bytes_bound(table_[id]);
+    total += amount;
+  };
+  for (const Sample& sample : slice.samples) charge(sample.series, message_bytes_bound(sample.value) + 1);
+  for (const Summary& summary : slice.summaries) charge(summary.series, message_bytes_bound(summary));
+  std::size_t total = 0;
+  for (const std::size_t amount : bytes) total += amount;
+
+  std::vector<std::size_t> part_of(bytes.size(), 0);
+  std::size_t before = 0;
+  for (std::size_t id = 0; id < bytes.size(); ++id) {
+    part_of[id] = std::min(before * parts / std::max<std::size_t>(total, 1), parts - 1);
+    before += bytes[id];
+  }
+  std::vector<Slice> made(parts);
+  for (const Sample& sample : slice.samples) made[part_of[index(sample.series)]].samples.push_back(sample);
+  for (const Summary& summary : slice.summaries) made[part_of[index(summary.series)]].summaries.push_back(summary);
+  made.front().events = slice.events;
+  const bool any_is_all = std::any_of(made.begin(), made.end(), [&slice](const Slice& part) {
+    return part.readings() == slice.readings();
+  });
+  return any_is_all || parts == 1 ? slice.halves() : made;
 }
 
 Result<EncodedSegment> SegmentBuilder::build(std::span<const Gap> gaps, Identity& identity, BootTime now) const {

@@ -33,7 +33,8 @@ class SegmentBuilder {
     BootId boot;
   };
 
-  /// The segments of a lane's batch, in order of arrival. A reading that no message can hold (a series
+  /// The segments of a lane's batch. What is too long for one message is cut between series, so that none is
+  /// named twice; only what one series has too much of is cut by time. Each series keeps its order. A reading that no message can hold (a series
   /// with kilobytes of labels) is left out and counted in `oversize`; nothing else ever is.
   std::vector<EncodedSegment> build(Lane lane, const Batch& batch, Identity& identity, Gap& oversize) const;
 
@@ -44,6 +45,7 @@ class SegmentBuilder {
   struct Slice;
   void build_slice(Lane lane, const Slice& slice, Identity& identity, Gap& oversize,
                    std::vector<EncodedSegment>& segments) const;
+  std::vector<Slice> cut(const Slice& slice, std::size_t parts) const;
 
   const SeriesTable& table_;
   std::size_t message_bytes_max_;

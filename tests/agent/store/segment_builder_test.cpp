@@ -100,6 +100,22 @@ TEST_F(SegmentBuilderTest, CutsWhatIsTooLongIntoSegmentsThatFitWithoutLosingAny)
   EXPECT_EQ(oversize_.readings, 0U);
 }
 
+TEST_F(SegmentBuilderTest, CutsBetweenSeriesSoThatNoneIsNamedTwice) {
+  for (int second = 0; second < 10; ++second) {
+    for (const SeriesId id : ids_) batch_.add(Sample{id, second, BootTime{seconds{second}}, Quality::good});
+  }
+  const auto segments = build(6'000);
+  EXPECT_GT(segments.size(), 1U);
+  EXPECT_LT(segments.size(), 4U);
+  std::size_t series = 0;
+  for (const auto& segment : segments) {
+    const auto content = decode_segment_content(segment.bytes).value();
+    series += content.series.size();
+    EXPECT_EQ(content.samples.size(), 10 * content.series.size());
+  }
+  EXPECT_EQ(series, ids_.size());
+}
+
 TEST_F(SegmentBuilderTest, LeavesOutOnlyWhatNoMessageCanHold) {
   Series monster;
   monster.name = "monster";

@@ -226,7 +226,7 @@ TEST_F(StoreTest, DropsTheOldestOfBulkFirstAndAlertsLastWhenTheQuotaIsReached) {
   store_->add(event);
   ++added_;
   ASSERT_TRUE(flush());
-  for (int i = 0; i < 60; ++i) {
+  for (int i = 0; i < 150; ++i) {
     for (int tick = 0; tick < 40; ++tick) {
       add_noise(Lane::bulk);
       if (tick % 4 == 0) add_noise(Lane::live);
