@@ -27,6 +27,12 @@ def dump(agent, *words):
     return answer.stdout
 
 
+def assert_no_hole_in_a_ramp(lines):
+    for series in {line["series"] for line in lines if line["kind"] == "sample"}:
+        values = [line["value"] for line in lines if line["kind"] == "sample" and line["series"] == series]
+        assert values == list(range(len(values)))
+
+
 def test_a_dump_holds_every_durable_reading(agent):
     with agent:
         wait_until(lambda: len(agent.durable_segments()) >= 4, 30, "four segments")
@@ -35,9 +41,7 @@ def test_a_dump_holds_every_durable_reading(agent):
     assert sum(segment.readings for segment in durable) == len(lines)
     assert {line["seq"] for line in lines} == {segment.seq for segment in durable}
     assert {line["epoch"] for line in lines} == {segment.epoch for segment in durable}
-    for series in {line["series"] for line in lines if line["kind"] == "sample"}:
-        values = [line["value"] for line in lines if line["kind"] == "sample" and line["series"] == series]
-        assert values == list(range(len(values)))
+    assert_no_hole_in_a_ramp(lines)
     events = [line for line in lines if line["kind"] == "event"]
     assert {line["lane"] for line in events} == {"alert"}
     assert all(line["text"].startswith("warn: ") for line in events) and len(events) == 2
@@ -49,13 +53,34 @@ def test_a_dump_holds_every_durable_reading(agent):
     assert len(live) == len(lines) - len(events)
 
 
-def test_a_dump_of_a_running_agents_outbox_says_to_stop_it(agent):
+def test_a_dump_of_a_running_agents_outbox_holds_every_reading_durable_at_that_instant(
+        agent, tmp_path, monkeypatch):
+    """Read from a copy: of which nothing stays behind, and by which the agent is not disturbed."""
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    monkeypatch.setenv("TMPDIR", str(copies))
     with agent:
-        wait_until(lambda: agent.durable_segments(), 30, "a segment")
-        answer = agent.command("dump", "--config", agent.configuration_file)
-        assert answer.returncode == 1 and answer.stdout == ""
-        assert answer.stderr == (f"fieldpost dump: a running agent has the outbox in {agent.state_directory} "
-                                 "open; stop it first, or ask it: fieldpost status\n")
+        wait_until(lambda: len(agent.durable_segments()) >= 4, 30, "four segments")
+        files = sorted(path.name for path in agent.state_directory.iterdir())
+        for _ in range(5):
+            before = agent.durable_segments()
+            lines = [json.loads(line) for line in dump(agent).splitlines()]
+            dumped = {line["seq"] for line in lines}
+            assert {segment.seq for segment in before} <= dumped
+            # What was committed meanwhile may be there as well, but whole: its log line follows.
+            wait_until(lambda: dumped <= {segment.seq for segment in agent.durable_segments()}, 10,
+                       "log lines of all that was dumped")
+            readings = sum(segment.readings for segment in agent.durable_segments()
+                           if segment.seq in dumped)
+            assert readings == len(lines)
+            assert list(copies.iterdir()) == []
+        assert sorted(path.name for path in agent.state_directory.iterdir()) == files
+        count = len(agent.durable_segments())
+        wait_until(lambda: len(agent.durable_segments()) > count, 10, "the agent going on")
+        assert agent.status()["store"]["disk_ok"]
+        assert not [line for line in agent.log_lines() if " error " in line]
+    assert agent.durable_segments()[-1].seq > max(dumped)
+    assert_no_hole_in_a_ramp([json.loads(line) for line in dump(agent).splitlines()])
 
 
 def test_a_dump_where_there_is_no_outbox(fieldpost, tmp_path):
