@@ -47,14 +47,14 @@ def main():
     return 0 if passed else 1
 
 
-def parse_arguments():
+def parse_arguments(words=None):
     parser = argparse.ArgumentParser(prog="./dev campaign kill", description=__doc__.split("\n\n")[0])
     parser.add_argument("--seed", type=int, help="default: random, printed")
     parser.add_argument("--count", type=int, default=200, help="kills (200)")
     parser.add_argument("--series", type=int, default=20, help="ramp series (20)")
     parser.add_argument("--outage", type=float, default=60.0, help="seconds without a broker (60)")
     parser.add_argument("--binary", help="agent to kill; default: FIELDPOST_BINARY, else the built one")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def campaign(binary, scratch, arguments, chance):
@@ -129,8 +129,12 @@ def report(agent, arrivals, arguments):
     verdict.violations += schema.violations(arrivals)
     figures = verdict.figures
     taken = figures["received_readings"] + figures["lost_in_memory"]
+    adds_up = (figures["received_readings"] + figures["lost_readings"]
+               == figures["durable_readings"] + figures["unlogged_readings"])
     print(f"kills={figures['kills']} samples_taken~{taken} durable={figures['durable_readings']} "
-          f"received={figures['received_readings']} messages={figures['received_segments']} "
+          f"durable_but_killed_before_the_log_line={figures['unlogged_readings']} "
+          f"received={figures['received_readings']} counts_add_up={'yes' if adds_up else 'NO'} "
+          f"messages={figures['received_segments']} "
           f"duplicates={figures['duplicates']} lost={figures['lost'] + figures['missing_values']} "
           f"order_violations={figures['order_violations']} epochs={figures['epochs']} "
           f"gaps={figures['gap_records']} "
@@ -138,7 +142,7 @@ def report(agent, arrivals, arguments):
           f"violations={len(verdict.violations)}")
     if not verdict.ok:
         print(verdict)
-    return verdict.ok and figures["kills"] == arguments.count and figures["epochs"] == 1
+    return verdict.ok and adds_up and figures["kills"] == arguments.count and figures["epochs"] == 1
 
 
 if __name__ == "__main__":

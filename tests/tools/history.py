@@ -249,6 +249,10 @@ class _Judge:
             "durable_readings": sum(segment.readings for segment in self._durable.values()),
             "received_segments": len(self._first),
             "received_readings": sum(message.readings for message in messages),
+            # Durable as well, but the kill came between the commit and its log line.
+            "unlogged_readings": sum(message.readings for message in messages
+                                     if (message.epoch, message.seq) not in self._durable),
+            "lost_readings": sum(segment.readings for segment in self._lost),
             "duplicates": self._duplicates,
             "lost": len(self._lost),
             "missing_values": self._missing_values,
