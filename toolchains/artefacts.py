@@ -72,7 +72,8 @@ class Debian:
         with tempfile.TemporaryDirectory(dir=self.directory) as work:
             if "source" in wanted:
                 version = self._source_version(artefact)
-                command = ["apt-get", "source", "-qq", "--download-only", f"{wanted['source']}={version}"]
+                part = "--diff-only" if "patches" in artefact else "--tar-only"
+                command = ["apt-get", "source", "-qq", "--download-only", part, f"{wanted['source']}={version}"]
             else:
                 command = ["apt-get", "download", "-qq", self._name(wanted)]
             result = self._run(command, cwd=work)
@@ -100,7 +101,7 @@ class Debian:
         self.batch = {sha256(file): file for file in folder.iterdir()}
 
     def _source_version(self, artefact):
-        """The revision that carries the pinned tarball; revisions come and go, the tarball stays."""
+        """The revision that carries the pinned file: the tarball stays while revisions come and go, patches come with one of them."""
         wanted = artefact["debian"]
         result = self._run(["apt-cache", "showsrc", "--only-source", wanted["source"]])
         seen = []

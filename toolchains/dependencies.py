@@ -21,12 +21,14 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 
 from artefacts import Trouble, cache_directory, fetch_all, lock, say
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD_RULES = "1"  # raise it when this file changes what it builds
+UNPACK_RULES = "1"  # or what it unpacks
 TARGETS = ("amd64", "arm64", "armhf", "armel", "riscv64")
 
 
@@ -96,24 +98,44 @@ def prepare_sources(pins, target, directory):
     """Every dependency's files below `directory`, patched, and SQLite's amalgamation generated."""
     needed = list(artefacts_for(pins, target))
     archives = fetch_all([artefact for _, artefact in needed])
-    for (dependency, artefact), archive in zip(needed, archives):
-        key = hashlib.sha256(artefact["sha256"].encode())
-        patches = sorted((HERE / dependency["patches"]).glob("*.patch")) if "patches" in dependency else []
-        for patch in patches:
-            key.update(patch.read_bytes())
-        key.update(json.dumps(dependency.get("defines", [])).encode())
+    for dependency in pins:
+        source, patches, key = None, [], hashlib.sha256(UNPACK_RULES.encode())
+        for (owner, artefact), archive in zip(needed, archives):
+            if owner is dependency:
+                key.update(artefact["sha256"].encode())
+                if "patches" in artefact:
+                    patches.append((archive, list(artefact["patches"])))
+                else:
+                    source = archive
+        key.update(json.dumps([[names for _, names in patches], dependency.get("defines", [])]).encode())
         unpacked = cache_directory() / "unpacked" / f"{dependency['name']}-{key.hexdigest()[:16]}"
         with lock(unpacked.with_suffix(".lock"), f"unpacking {dependency['name']}"):
             if not unpacked.is_dir():
                 partial = unpacked.with_suffix(".partial")
                 shutil.rmtree(partial, ignore_errors=True)
-                unpack(archive, partial)
-                for patch in patches:
-                    _run_step(["patch", "-p1", "--forward", "--no-backup-if-mismatch", "-i", str(patch)], partial, f"patch {patch.name}")
+                unpack(source, partial)
+                for archive, names in patches:
+                    _apply_patches(archive, names, partial)
                 if dependency["name"] == "sqlite":
                     _generate_amalgamation(partial, dependency["defines"])
                 partial.rename(unpacked)
         (directory / dependency["name"]).symlink_to(unpacked)
+
+
+def _apply_patches(archive, names, directory):
+    """The named ones of a Debian revision's debian/patches, in the order of their series."""
+    with tempfile.TemporaryDirectory(dir=directory.parent) as work:
+        folder = pathlib.Path(work) / "debian"
+        unpack(archive, folder)  # its top folder, debian/, is taken off
+        series = [line.split()[0] for line in (folder / "patches/series").read_text(encoding="utf-8").splitlines()
+                  if line.strip() and not line.startswith("#")]
+        strangers = sorted(set(names) - set(series))
+        if strangers:
+            raise Trouble(f"{archive.name} has no patch {', '.join(strangers)}; dependencies.json names it")
+        for name in series:
+            if name in names:
+                _run_step(["patch", "-p1", "--forward", "--no-backup-if-mismatch", "-i", str(folder / "patches" / name)], directory,
+                          f"patch {name}")
 
 
 def _generate_amalgamation(directory, defines):
@@ -144,8 +166,9 @@ def build_key(pins, arguments):
     """Whatever changes the built files changes the key; a reworded reason does not."""
     key = hashlib.sha256(BUILD_RULES.encode())
     for dependency, artefact in artefacts_for(pins, arguments.target):
-        key.update(json.dumps([dependency["name"], artefact["sha256"], dependency.get("defines", [])]).encode())
-    for path in sorted([HERE / "mbedtls_config.h.in", *HERE.glob("dependencies/*"), *HERE.glob("patches/*/*"), *HERE.glob("shims/*")]):
+        key.update(json.dumps([dependency["name"], artefact["sha256"], list(artefact.get("patches", ())),
+                               dependency.get("defines", [])]).encode())
+    for path in sorted([HERE / "mbedtls_config.h.in", *HERE.glob("dependencies/*"), *HERE.glob("shims/*")]):
         key.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     key.update(f"{arguments.target}\0{arguments.compiler_identity}\0".encode())
     for define in sorted(arguments.define):

@@ -15,7 +15,7 @@ SPDX = "SPDX-License-Identifier: Apache-2.0"
 FORBIDDEN_WORDS = {"util", "manager", "helper", "common", "misc", "data", "info", "handler", "base"}
 ROOMS_OF_CODE = ("platform/", "hal/", "agent/", "ota/")
 # What a captured machine calls its files, and what others wrote, is not ours to name or to licence.
-NOT_OURS = ("tests/captured/", "toolchains/patches/", "build/")
+NOT_OURS = ("tests/captured/", "build/")
 ALLOWANCES = "tests/house_rules/allowances.json"
 
 
