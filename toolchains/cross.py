@@ -3,8 +3,9 @@
 """`./dev cross`: the shipped binary for each target, built, looked into, and run.
 
 For each target: builds the static binary and its unit tests; refuses one that has an interpreter or a dynamic section
-(it would need something of the system it lands on) or is larger than its budget; lets it say its version and runs the
-unit tests under QEMU's user emulation. Ends with a table of sizes in bytes.
+(it would need something of the system it lands on) or is larger than its budget; runs, under QEMU's user emulation, the
+unit tests that a processor could fail, and the binary itself: its version, and readings over mutual TLS to a real broker
+and consumer. Ends with a table; sizes are bytes.
 """
 import argparse
 import pathlib
@@ -14,12 +15,14 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import emulation  # noqa: E402
 import run_tests  # noqa: E402
+import selection  # noqa: E402
 import sizes  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-EMULATORS = {"aarch64": "qemu-aarch64-static", "armhf": "qemu-arm-static", "armel": "qemu-arm-static",
-             "riscv64": "qemu-riscv64-static", "x86_64": None}
+HEADINGS = ["target", "bytes", "budget", "text", "rodata", "data", "bss", "interpreter", "dynamic", "unit tests", "mTLS publish", "took"]
+WORDS = {"target", "interpreter", "dynamic", "unit tests", "mTLS publish"}  # columns that are no numbers
 BUDGET_BYTES = {"aarch64": 5 * 512 * 1024}  # 2.5 MiB
 
 
@@ -28,78 +31,95 @@ class Arguments:
 
 
 def inspect(path):
-    """Sizes of the sections that matter, and what a static binary must not have."""
+    """Sizes of the sections that matter, and whether there is what a static, stripped binary has not."""
     text = subprocess.run(["readelf", "-SlW", str(path)], capture_output=True, text=True, check=True).stdout
     sections = {name: int(size, 16) for name, size in
                 re.findall(r"^\s*\[\s*\d+\] (\.\S+)\s+\S+\s+[0-9a-f]+ [0-9a-f]+ ([0-9a-f]+)", text, re.MULTILINE)}
-    faults = []
-    if re.search(r"^\s*INTERP\s", text, re.MULTILINE):
+    interpreter = bool(re.search(r"^\s*INTERP\s", text, re.MULTILINE))
+    dynamic = bool(re.search(r"^\s*DYNAMIC\s", text, re.MULTILINE)) or ".dynamic" in sections
+    return sections, interpreter, dynamic
+
+
+def looked_into(target, program):
+    """(cells of the table from bytes to dynamic, sentences of what is wrong)"""
+    sections, interpreter, dynamic = inspect(program)
+    size, budget, faults = program.stat().st_size, BUDGET_BYTES.get(target), []
+    if interpreter:
         faults.append("has an interpreter")
-    if re.search(r"^\s*DYNAMIC\s", text, re.MULTILINE) or ".dynamic" in sections:
+    if dynamic:
         faults.append("has a dynamic section")
     if ".symtab" in sections:
         faults.append("is not stripped")
-    return sections, faults
-
-
-def one_target(target, with_tests):
-    """(row of the table, sentences of what is wrong)"""
-    preset = f"cross-{target}"
-    run_tests.say(f"{target}: building")
-    started = time.monotonic()
-    if not run_tests.build(preset, () if with_tests else ("fieldpost",)):
-        return None, [f"{target}: the build failed"]
-    program = ROOT / "build" / preset / "agent" / "fieldpost"
-    sections, faults = inspect(program)
-    size = program.stat().st_size
-    budget = BUDGET_BYTES.get(target)
     if budget and size > budget:
         faults.append(f"is {size:,} bytes, {size - budget:,} over its budget of {budget:,}"
                       f" (toolchains/sizes.py {program.relative_to(ROOT)}.map tells who)")
-    command = [str(program), "version"]
-    if EMULATORS[target]:
-        command.insert(0, EMULATORS[target])
+    cells = [f"{size:,}", f"{budget:,}" if budget else "-",
+             *(f"{sections.get(name, 0):,}" for name in (".text", ".rodata", ".data", ".bss")),
+             "HAS ONE" if interpreter else "none", "HAS ONE" if dynamic else "none"]
+    return cells, [f"{target}: the binary {fault}" for fault in faults]
+
+
+def version_fault(target):
     try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        if said.returncode != 0:
-            faults.append(f"`fieldpost version` ended with {said.returncode}: {said.stderr.strip()[-200:]}")
+        said = subprocess.run([str(emulation.startable(target)), "version"], capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        faults.append(f"`fieldpost version` did not run: {error}")
-    outcome = "not run"
-    if with_tests:
+        return [f"{target}: `fieldpost version` did not run: {error}"]
+    return [f"{target}: `fieldpost version` ended with {said.returncode}: {said.stderr.strip()[-200:]}"] if said.returncode else []
+
+
+def one_target(target, select):
+    """(row of the table, sentences of what is wrong). `select` picks unit tests; None: build and look only."""
+    preset = f"cross-{target}"
+    run_tests.say(f"{target}: building")
+    started = time.monotonic()
+    if not run_tests.build(preset, ["fieldpost"]):
+        return None, [f"{target}: the build failed"]
+    cells, faults = looked_into(target, ROOT / "build" / preset / "agent" / "fieldpost")
+    outcomes = ["not run", "not run"]
+    missing = emulation.missing_emulator(target)
+    if missing:
+        faults.append(f"{target}: {missing} is not installed, so nothing of it was run (./dev setup cross)")
+    else:
+        faults += version_fault(target)
+    if select and not missing:
         run_tests.say(f"{target}: unit tests")
-        tally = run_tests.unit_tests(preset, target, Arguments)
-        outcome = tally.line()
-        faults += tally.failures
-        for reason in tally.skips:
+        tally = run_tests.unit_tests(preset, target, Arguments, select)
+        run_tests.say(f"{target}: readings over mutual TLS")
+        published = run_tests.publish(target, Arguments)
+        outcomes = [tally.line(), "FAILED" if published.failures else f"ok ({published.line()})"]
+        faults += tally.failures + published.failures
+        for reason in tally.skips + published.skips:
             print(f"SKIPPED {reason}")
-    row = [target, f"{size:,}", *(f"{sections.get(name, 0):,}" for name in (".text", ".rodata", ".data", ".bss")),
-           f"{budget:,}" if budget else "-", outcome, f"{time.monotonic() - started:.0f} s"]
-    return row, [fault if fault.startswith(target) else f"{target}: the binary {fault}" for fault in faults]
+    return [target, *cells, *outcomes, f"{time.monotonic() - started:.0f} s"], faults
 
 
 def main():
     parser = argparse.ArgumentParser(prog="./dev cross", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help=" ".join(EMULATORS) + " (all of them by default)")
-    parser.add_argument("--no-tests", action="store_true", help="only the binary")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=" ".join(emulation.EMULATORS) + " (all of them by default)")
+    parser.add_argument("--no-tests", action="store_true", help="build and look into the binary, and let it say its version; no more")
+    parser.add_argument("--all-tests", action="store_true", help="every unit test that QEMU can show, not only those of architecture")
     parser.add_argument("--by-library", action="store_true", help="also who fills each binary")
     arguments = parser.parse_args()
-    unknown = [target for target in arguments.targets if target not in EMULATORS]
+    unknown = [target for target in arguments.targets if target not in emulation.EMULATORS]
     if unknown:
-        parser.error(f"no target '{unknown[0]}'; there are {', '.join(EMULATORS)}")
+        parser.error(f"no target '{unknown[0]}'; there are {', '.join(emulation.EMULATORS)}")
+    select = selection.for_qemu if arguments.all_tests else selection.for_architecture
+    if arguments.all_tests:
+        for name, why in selection.NOT_UNDER_QEMU.items():
+            print(f"SKIPPED {name}: {why}")
 
-    rows, faults = [["target", "bytes", "text", "rodata", "data", "bss", "budget", "unit tests", "took"]], []
-    targets = arguments.targets or list(EMULATORS)
+    rows, faults = [HEADINGS], []
+    targets = arguments.targets or list(emulation.EMULATORS)
     for target in targets:
-        row, wrong = one_target(target, not arguments.no_tests)
+        row, wrong = one_target(target, None if arguments.no_tests else select)
         faults += wrong
         if row:
             rows.append(row)
     run_tests.say("binaries")
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
-        print("  ".join(cell.ljust(width) if column in (0, 7) else cell.rjust(width)
-                        for column, (cell, width) in enumerate(zip(row, widths))))
+        print("  ".join(cell.ljust(width) if heading in WORDS else cell.rjust(width)
+                        for heading, cell, width in zip(HEADINGS, row, widths)).rstrip())
     if arguments.by_library:
         for target in targets:
             print(f"\n{target}")

@@ -92,6 +92,9 @@ set(FIELDPOST_WARNINGS
   -Wundef -Wvla -Wcast-qual -Wcast-align
   -Wduplicated-cond -Wduplicated-branches -Wlogical-op
   -Wno-psabi)            # notes on changes between gcc 6 and 7 on ARM: everything here is built by one compiler
+if(FIELDPOST_TARGET MATCHES "^(armhf|armel)$")
+  list(REMOVE_ITEM FIELDPOST_WARNINGS -Wuseless-cast)  # size_t to uint32_t is useless here and needed on 64 bits
+endif()
 if(FIELDPOST_WERROR)
   list(APPEND FIELDPOST_WARNINGS -Werror)
 endif()

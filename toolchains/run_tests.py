@@ -7,7 +7,8 @@ Stages, in the order in which they are quickest to say no:
   unit    unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
   system  the shipped binary: golden files, TLS matrix, end to end with a real broker (pytest tests)
   tsan    unit tests under ThreadSanitizer, of the rooms that have threads
-  arm     unit tests of the static aarch64 build under QEMU (armhf says SKIPPED and why)
+  arm     the static aarch64 and armhf builds under QEMU: the unit tests that a processor could fail (all of them:
+          ./dev cross --all-tests), and readings over mutual TLS from the shipped binary to a real broker
 """
 import argparse
 import json
@@ -20,20 +21,13 @@ import sys
 import time
 import xml.etree.ElementTree
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-ARM = ("aarch64",)
-ARM_NOT_YET = {"armhf": "built by ./dev cross armhf; its unit tests have not been seen through to the end under QEMU yet"}
-JOBS = str(os.cpu_count() or 2)
-# Rooms that hold no thread, no lock and no descriptor that wakes one: ThreadSanitizer has nothing to say about them, and
-# they are half of all there is to compile. What is not named here is in.
-TSAN_LEAVES_OUT = re.compile(r"(aggregate|configuration|counter_step|filter|golden|hal|hal_\w+|message_json|rules|segment|simulated)_test")
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import emulation  # noqa: E402
+import selection  # noqa: E402
 
-# What qemu-user cannot show, and why; the same programs run on this machine in the stages above.
-ARM_LEAVES_OUT = {
-    "hal_allocation_test": "qemu-user does not translate RTM_GETSTATS, so the network driver takes its slower way",
-    "hal_network_test": "qemu-user translates only part of rtnetlink and none of ethtool netlink",
-    "platform_child_process_test": "qemu-user's own threads and signals get in between parent and child",
-}
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+ARM = ("aarch64", "armhf")
+JOBS = str(os.cpu_count() or 2)
 
 
 class Tally:
@@ -70,11 +64,11 @@ def build(preset, targets=()):
     return configure(preset) and subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
 
-def test_programs(preset):
-    """Names of a configured build's tests, built or not."""
+def registered_tests(preset):
+    """A configured build's tests, built or not, as ctest describes them."""
     listing = subprocess.run(["ctest", "--test-dir", str(ROOT / "build" / preset), "--show-only=json-v1"], cwd=ROOT, check=True,
                              capture_output=True, text=True)
-    return [test["name"] for test in json.loads(listing.stdout)["tests"]]
+    return json.loads(listing.stdout)["tests"]
 
 
 def read_results(path, label, tally):
@@ -93,16 +87,17 @@ def read_results(path, label, tally):
             tally.skips.append(f"{name}: disabled in its source")
 
 
-def unit_tests(preset, label, arguments, leaves_out=None):
+def unit_tests(preset, label, arguments, select=selection.everything):
     tally = Tally()
     if not configure(preset):
         tally.failures.append(f"{label}: CMake does not configure {preset}")
         return tally
-    programs = [name for name in test_programs(preset) if not (leaves_out and leaves_out.fullmatch(name))]
-    if not programs:
-        tally.failures.append(f"{label}: the build of {preset} holds no tests at all")
+    try:
+        tests, targets = select(registered_tests(preset))
+    except selection.Stale as stale:
+        tally.failures.append(f"{label}: {stale}")
         return tally
-    if not build(preset, programs if leaves_out else ()):
+    if not build(preset, targets):
         tally.failures.append(f"{label}: the build of {preset} failed")
         return tally
     directory = ROOT / "build" / preset
@@ -112,12 +107,12 @@ def unit_tests(preset, label, arguments, leaves_out=None):
     if arguments.pattern:
         environment["GTEST_FILTER"] = f"*{arguments.pattern}*"
     subprocess.run(["ctest", "--test-dir", str(directory), "--output-on-failure", "-j", JOBS, "--progress",
-                    "-R", f"^({'|'.join(programs)})$"], cwd=ROOT, env=environment, check=False)
-    for program in programs:
+                    "-R", f"^({'|'.join(tests)})$"], cwd=ROOT, env=environment, check=False)
+    for test in tests:
         try:
-            read_results(results / f"{program}.xml", label, tally)
+            read_results(results / f"{test}.xml", label, tally)
         except (OSError, xml.etree.ElementTree.ParseError):
-            tally.failures.append(f"{label}: {program} died, hung or wrote no result")
+            tally.failures.append(f"{label}: {test} died, hung or wrote no result")
     return tally
 
 
@@ -160,19 +155,34 @@ def stage_system(arguments):
 
 
 def stage_tsan(arguments):
-    return unit_tests("tsan", "tsan", arguments, TSAN_LEAVES_OUT)
+    return unit_tests("tsan", "tsan", arguments, selection.for_tsan)
+
+
+# From the shipped binary through a real mosquitto that wants a client certificate to a consumer that counts; and who is refused.
+PUBLISH = ("test_publish.py", "test_real_counters.py::test_the_kernels_own_values_arrive",
+           "test_refusals.py::test_a_broker_with_the_wrong_name", "test_refusals.py::test_a_broker_of_an_unknown_authority",
+           "test_refusals.py::test_no_client_certificate_where_the_broker_wants_one")
+
+
+def publish(target, arguments):
+    """Needs a built cross-`target`."""
+    return python_tests(f"publish-{target}", [f"tests/end_to_end/{test}" for test in PUBLISH], arguments,
+                        {"FIELDPOST_BINARY": str(emulation.startable(target))})
 
 
 def stage_arm(arguments):
     tally = Tally()
-    tally.skips += [f"{target}: {why}" for target, why in ARM_NOT_YET.items()]
     for target in ARM:
-        emulator = "qemu-aarch64-static" if target == "aarch64" else "qemu-arm-static"
-        if not shutil.which(emulator):
-            tally.skips.append(f"{target}: {emulator} is not installed (./dev setup cross)")
+        missing = emulation.missing_emulator(target)
+        if missing:
+            tally.skips.append(f"{target}: {missing} is not installed (./dev setup cross)")
             continue
-        tally.skips += [f"{target}: {name}: {why}" for name, why in ARM_LEAVES_OUT.items()]
-        tally.add(unit_tests(f"cross-{target}", target, arguments, re.compile("|".join(ARM_LEAVES_OUT))))
+        preset = f"cross-{target}"
+        tally.add(unit_tests(preset, target, arguments, selection.for_architecture))
+        if build(preset, ["fieldpost"]):
+            tally.add(publish(target, arguments))
+        else:
+            tally.failures.append(f"{target}: the build of fieldpost failed")
     return tally
 
 

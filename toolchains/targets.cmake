@@ -60,8 +60,9 @@ function(fieldpost_test name)
   target_compile_definitions(${name} PRIVATE FIELDPOST_TESTS_DIRECTORY="${PROJECT_SOURCE_DIR}/tests")
   target_link_libraries(${name} PRIVATE ${given_LINKS} deps::gtest)
   add_test(NAME ${name} COMMAND ${name})
-  # One result file a program, which ./dev adds up; a program that died leaves none and counts as one failure.
-  set_tests_properties(${name} PROPERTIES TIMEOUT 300
+  # One result file a program, which ./dev adds up; a program that died leaves none and counts as one failure. The label says that
+  # the test is a target of its own name, which a stage may build alone (toolchains/selection.py).
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS program
     ENVIRONMENT "GTEST_OUTPUT=xml:${PROJECT_BINARY_DIR}/results/${name}.xml;UBSAN_OPTIONS=print_stacktrace=1;ASAN_OPTIONS=detect_stack_use_after_return=1;TSAN_OPTIONS=second_deadlock_stack=1")
 endfunction()
 
