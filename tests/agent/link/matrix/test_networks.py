@@ -219,7 +219,7 @@ def test_resolver_that_never_answers_holds_nobody(probe, certificates, tmp_path)
     assert answer["error"] == ("the name 'broker.example' was not resolved within 2 s; check that the DNS server of this device "
                                "answers")
     assert answer["failures"] == 2
-    assert answer["ticks"] > 200
+    assert answer["ticks"] > 50  # 400 when nobody else wants the processor, none when the look-up holds the loop
     assert time.monotonic() - begun < 20
 
 
@@ -228,7 +228,7 @@ def test_address_that_never_answers_holds_nobody(probe):
     setup = f"{BLACK_HOLE} && exec \"$@\""
     answer = probe(0, prefix=[*NAMESPACE, setup, "sh"], url="mqtts://192.0.2.7:8883", connect_timeout=2).result()
     assert answer["error"] == "192.0.2.7:8883 did not answer within 2 s; check the address, and that no firewall is in between"
-    assert answer["ticks"] > 100
+    assert answer["ticks"] > 25
 
 
 @needs_root
