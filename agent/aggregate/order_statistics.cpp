@@ -93,7 +93,7 @@ double OrderStatistics::at(double rank) {
   if (is_exact()) {
     if (!sorted_) std::sort(values_.begin(), values_.end());
     sorted_ = true;
-    return values_[place];
+    return values_[static_cast<std::size_t>(place)];
   }
   std::uint64_t before = 0;
   for (const Bucket& bucket : buckets_) {
