@@ -2,8 +2,10 @@
 // Numbers by their digits, texts by what JSON's escapes can make of them.
 #include "agent/store/message_size.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <string_view>
+#include <vector>
 
 #include "agent/store/time_column.hpp"
 
@@ -65,6 +67,20 @@ std::size_t double_bytes(double value) {
   return integer_bytes(integer) + 6;  // point, leading zero, "e-05" where that is shorter
 }
 
+/// A column stands for each rank that any summary of a series has; who has no such rank writes ",null" there.
+std::size_t nulls_bytes(std::span<const Summary> summaries) {
+  constexpr std::size_t kNullBytes = 5;
+  std::vector<double> ranks;  // a handful, as configured
+  for (const Summary& summary : summaries) {
+    for (const Quantile& quantile : summary.quantiles) {
+      if (std::find(ranks.begin(), ranks.end(), quantile.rank) == ranks.end()) ranks.push_back(quantile.rank);
+    }
+  }
+  std::size_t bytes = 0;
+  for (const Summary& summary : summaries) bytes += (ranks.size() - std::min(ranks.size(), summary.quantiles.size())) * kNullBytes;
+  return bytes;
+}
+
 }  // namespace
 
 std::size_t message_bytes_bound(const Series& series) {
@@ -93,6 +109,7 @@ std::size_t message_bytes_bound(BootTime first, const SegmentView& content) {
   constexpr std::size_t kQualityBytes = 2;
   std::size_t bytes = kMessageFrameBytes;
   for (const Series* series : content.series) bytes += message_bytes_bound(*series);
+  bytes += nulls_bytes(content.summaries);
   for (const Summary& summary : content.summaries) bytes += message_bytes_bound(summary);
   for (const Event& event : content.events) bytes += message_bytes_bound(event);
   for (const Gap& gap : content.gaps) bytes += message_bytes_bound(gap);

@@ -37,7 +37,7 @@ std::int64_t wal_bytes_of(const OutboxOptions& options) {
 }  // namespace
 
 std::int64_t OutboxDatabase::pages_max() const {
-  return (std::max(options_.quota_bytes, kQuotaBytesMin) - wal_bytes_of(options_)) / kPageBytes;
+  return (std::max(options_.quota_bytes, kQuotaBytesMin) - wal_bytes_of(options_)) / page_bytes_;
 }
 
 Result<OutboxDatabase> OutboxDatabase::open(const OutboxOptions& options, const BootTable& boots) {
@@ -66,6 +66,7 @@ Result<std::int64_t> OutboxDatabase::number(const char* pragma) {
 /// Counts what waits: one pass over the short rows, 30 bytes each, whatever the bodies weigh.
 Result<void> OutboxDatabase::load() {
   newest_seq_ = static_cast<std::uint64_t>(std::max<std::int64_t>(TRY(number("user_version")), 0));
+  page_bytes_ = std::max<std::int64_t>(TRY(number("page_size")), 1);  // a file keeps the size it was made with
   auto property = TRY(database_.prepare("SELECT value FROM property WHERE name = 'epoch'"));
   if (TRY(property.step())) epoch_ = std::bit_cast<Epoch>(property.integer(0));
   waiting_ = {};
@@ -99,7 +100,7 @@ Result<void> OutboxDatabase::load() {
 std::int64_t OutboxDatabase::file_bytes() {
   const auto pages = number("page_count");
   const auto free = number("freelist_count");
-  return pages && free ? (*pages - *free) * kPageBytes : 0;
+  return pages && free ? (*pages - *free) * page_bytes_ : 0;
 }
 
 Result<std::uint64_t> OutboxDatabase::oldest_waiting() {

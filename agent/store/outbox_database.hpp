@@ -73,7 +73,7 @@ struct OutboxRow {
 
 class OutboxDatabase {
  public:
-  static constexpr int kPageBytes = 1024;
+  static constexpr int kPageBytes = 1024;  ///< of a new file
   static constexpr std::int64_t kWalBytesMax = 1 << 20;
   static constexpr std::int64_t kQuotaBytesMin = 256 << 10;
   /// user_version has 32 bits. Near its end an epoch is over, though nothing was lost.
@@ -123,6 +123,7 @@ class OutboxDatabase {
   Sqlite database_;
   OutboxOptions options_;
   const BootTable* boots_;
+  std::int64_t page_bytes_ = kPageBytes;
   Epoch epoch_ = 0;
   std::uint64_t newest_seq_ = 0;
   std::int64_t newest_row_ = 0;

@@ -177,21 +177,22 @@ void SegmentBuilder::build_slice(Lane lane, const Slice& slice, Identity& identi
 
 /// Series one after the other, as many to a part as fill it. What that does not cut is halved by time.
 std::vector<SegmentBuilder::Slice> SegmentBuilder::cut(const Slice& slice, std::size_t parts) const {
-  std::vector<std::size_t> bytes(table_.size(), 0);
+  std::vector<std::uint64_t> bytes(table_.size(), 0);
   const auto charge = [this, &bytes](SeriesId id, std::size_t amount) {
-    std::size_t& total = bytes[index(id)];
+    std::uint64_t& total = bytes[index(id)];
     if (total == 0) total = message_bytes_bound(table_[id]);
     total += amount;
   };
   for (const Sample& sample : slice.samples) charge(sample.series, message_bytes_bound(sample.value) + 1);
   for (const Summary& summary : slice.summaries) charge(summary.series, message_bytes_bound(summary));
-  std::size_t total = 0;
-  for (const std::size_t amount : bytes) total += amount;
+  std::uint64_t total = 0;
+  for (const std::uint64_t amount : bytes) total += amount;
 
-  std::vector<std::size_t> part_of(bytes.size(), 0);
-  std::size_t before = 0;
+  std::vector<std::uint32_t> part_of(bytes.size(), 0);
+  std::uint64_t before = 0;
   for (std::size_t id = 0; id < bytes.size(); ++id) {
-    part_of[id] = std::min(before * parts / std::max<std::size_t>(total, 1), parts - 1);
+    // 64 bits: megabytes times hundreds of parts pass 32.
+    part_of[id] = static_cast<std::uint32_t>(std::min<std::uint64_t>(before * parts / std::max<std::uint64_t>(total, 1), parts - 1));
     before += bytes[id];
   }
   std::vector<Slice> made(parts);

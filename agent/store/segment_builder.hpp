@@ -34,8 +34,9 @@ class SegmentBuilder {
   };
 
   /// The segments of a lane's batch. What is too long for one message is cut between series, so that none is
-  /// named twice; only what one series has too much of is cut by time. Each series keeps its order. A reading that no message can hold (a series
-  /// with kilobytes of labels) is left out and counted in `oversize`; nothing else ever is.
+  /// named twice; only what one series has too much of is cut by time. Each series keeps its order. A reading
+  /// that no message can hold (a series with kilobytes of labels) is left out and counted in `oversize`;
+  /// nothing else ever is.
   std::vector<EncodedSegment> build(Lane lane, const Batch& batch, Identity& identity, Gap& oversize) const;
 
   /// One segment with nothing but gaps.

@@ -7,6 +7,9 @@
 
 #include <gtest/gtest.h>
 
+#include "agent/store/message_size.hpp"
+#include "tests/agent/store/random_segment.hpp"
+
 namespace fieldpost {
 namespace {
 
@@ -172,6 +175,51 @@ TEST(MessageJson, RefusesAMessageOneByteLongerThanAllowed) {
   const auto refused = to_json_message("gw", header, content, unknown_utc, exact - 1);
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().kind(), ErrorKind::OutOfRange);
+}
+
+/// Every kind of byte that an escape makes longer.
+void roughen(std::string& text, std::mt19937_64& chance) {
+  constexpr std::string_view kRough = "\x01\x1f\n\"\\\x7f\xff\xc3\xa4/";
+  for (char& c : text) {
+    if (chance() % 4 == 0) c = kRough[chance() % kRough.size()];
+  }
+}
+
+TEST(MessageJson, IsNeverLongerThanTheStoreReckonsItCanGet) {
+  const auto utc_of = [](const BootId&, BootTime) {
+    return Store::UtcStamp{std::chrono::sys_days{std::chrono::year{2026} / 11 / 20}, std::chrono::days{3650}, true};
+  };
+  std::size_t longest_share = 0;
+  for (std::uint64_t seed = 1; seed <= 400; ++seed) {
+    RandomSegment made = random_plain_segment(seed);
+    std::mt19937_64 chance{seed};
+    if (seed % 2 == 0) {
+      for (Series& one : made.content.series) {
+        roughen(one.name, chance);
+        roughen(one.unit, chance);
+        for (Label& label : one.labels) roughen(label.value, chance);
+      }
+      for (Event& event : made.content.events) roughen(event.message, chance);
+      // Windows of one series that were asked for different quantiles: each writes null where the others have one.
+      for (Summary& summary : made.content.summaries) {
+        summary.quantiles.clear();
+        for (std::uint64_t i = chance() % kSummaryQuantilesMax; i > 0; --i) {
+          summary.quantiles.push_back({static_cast<double>(chance() % 1'000'000) / 1e6, std::numeric_limits<double>::lowest()});
+        }
+      }
+    }
+    std::vector<const Series*> series;
+    for (const Series& one : made.content.series) series.push_back(&one);
+    const std::size_t bound = message_bytes_bound(
+        made.header.first, {.series = series, .samples = made.content.samples, .summaries = made.content.summaries,
+                            .events = made.content.events, .gaps = made.content.gaps});
+    const auto text = to_json_message(std::string(256, '"'), made.header, made.content, utc_of, 64U << 20U);
+    ASSERT_TRUE(text);
+    ASSERT_LE(text->size(), bound) << "seed " << seed;
+    longest_share = std::max(longest_share, 100 * text->size() / bound);
+  }
+  // A bound that is never approached would leave messages half empty.
+  EXPECT_GE(longest_share, 70U);
 }
 
 }  // namespace
