@@ -47,7 +47,8 @@ constexpr std::array kDrivers{
     Driver{"ethtool", "network", "what the network hardware and its driver count", kOnWorker, kOff, kEthtoolOptions, open_ethtool},
     Driver{"hwmon", "sensors", "temperatures, voltages, currents, power and fans of hwmon chips", kOnWorker, kOn, {}, open_hwmon},
     Driver{"thermal", "sensors", "thermal zones and cooling devices", kOnWorker, kOn, {}, open_thermal},
-    Driver{"ffmpeg", "encoders", "frames, bitrate, speed and drops of an ffmpeg encode, from its -progress", kOnLoop, kOff, kFfmpegOptions, open_ffmpeg},
+    Driver{"ffmpeg", "encoders", "frames, bitrate, speed and drops of an ffmpeg encode, from its -progress", kOnLoop, kOff, kFfmpegOptions, open_ffmpeg,
+           kFfmpegIntervalMax, "ffmpeg stops encoding when nobody reads its progress"},
     Driver{"simulated", "simulated", "made-up series with known values, for tests and first runs", kOnLoop, kOff, kSimulatedOptions, open_simulated},
 };
 

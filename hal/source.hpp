@@ -91,6 +91,10 @@ struct Driver {
   /// Errors: NotPresent (the machine does not have it; said once, at debug where on by default),
   /// OutOfRange (an option's value; the sentence names the key), Denied, Io
   Result<std::unique_ptr<Source>> (*open)(const SourceContext& context);
+
+  /// Read less often than this, it does harm; `interval_reason` is the sentence for who tries.
+  nanoseconds interval_max = nanoseconds::max();
+  std::string_view interval_reason = {};
 };
 
 /// All drivers, in the order `fieldpost sources` lists them.

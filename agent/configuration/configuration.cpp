@@ -2,13 +2,12 @@
 // From sections to the option structs of the stages, with the checks that need more than one key.
 #include "agent/configuration/configuration.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 
 #include "agent/configuration/driver_options.hpp"
 #include "agent/configuration/edit_distance.hpp"
+#include "agent/configuration/overlay.hpp"
 #include "agent/configuration/section_reader.hpp"
 #include "platform/durable_file.hpp"
 
@@ -99,7 +98,7 @@ void check_url(const SectionReader& broker) {
 
 void check_credentials(const SectionReader& broker) {
   const auto needs = [&](std::string_view key, std::string_view other) {
-    if (!broker.given(key) || broker.line_of(other) != broker.line()) return;
+    if (!broker.given(key) || broker.written(other)) return;
     broker.error_at(key, "\"" + std::string{key} + "\" in [broker] needs \"" + std::string{other} +
                              "\" beside it");
   };
@@ -110,9 +109,7 @@ void check_credentials(const SectionReader& broker) {
   if (broker.text("tls_min") == "1.3" && broker.text("tls_max") == "1.2") {
     broker.error_at("tls_min", "\"tls_min\" in [broker] is 1.3, but \"tls_max\" is 1.2");
   }
-  const bool identified = broker.line_of("certificate_file") != broker.line() ||
-                          broker.line_of("username") != broker.line();
-  if (!identified) {
+  if (!broker.written("certificate_file") && !broker.written("username")) {
     broker.warning_at("url", "[broker] has neither certificate_file nor username: most brokers will "
                              "refuse");
   }
@@ -322,10 +319,19 @@ ConfigurationResult read_configuration(std::string_view text, const Configuratio
   ConfigurationResult result;
   Problems problems{context.file_name};
   TomlValue document;
-  TomlFault fault;
-  if (!parse_toml(text, document, fault)) {
-    problems.error(fault.line, "this is not TOML: " + fault.sentence);
-  } else {
+  lay_text(text, 0, document, problems);
+  for (const DropIn& drop_in : context.drop_ins) {
+    const int number = problems.add_file(drop_in.name);
+    if (drop_in.text) {
+      lay_text(*drop_in.text, number, document, problems);
+    } else {
+      problems.error(place_in(number, 0), drop_in.text.error().sentence());
+    }
+  }
+  // Where a file is missing from the whole, what the rest lacks would only confuse.
+  const bool whole = problems.errors() == 0;
+  lay_environment(context.environment, document, problems);
+  if (whole) {
     File file{problems, context.directory, context.files_are_checked};
     Configuration& configuration = result.configuration;
     check_top_keys(document, problems);
@@ -350,27 +356,9 @@ ConfigurationResult read_configuration(std::string_view text, const Configuratio
     }
   }
   result.errors = problems.errors();
+  result.files = problems.files();
   result.problems = std::move(problems).take();
   return result;
-}
-
-ConfigurationResult load_configuration(const std::string& path, std::span<const Driver> drivers) {
-  std::array<char, 256> host{};
-  ::gethostname(host.data(), host.size() - 1);
-  const std::size_t slash = path.rfind('/');
-  ConfigurationContext context{.file_name = path,
-                               .directory = slash == std::string::npos ? "" : path.substr(0, slash),
-                               .host_name = host.data(),
-                               .drivers = drivers};
-  const auto text = read_file(path, kTomlBytesMax);
-  if (!text) {
-    Problems problems{path};
-    problems.error(0, text.error().kind() == ErrorKind::NotPresent
-                          ? "no such file; say where it is with --config FILE"
-                          : text.error().sentence());
-    return {.configuration = {}, .problems = std::move(problems).take(), .errors = 1};
-  }
-  return read_configuration(*text, context);
 }
 
 }  // namespace fieldpost

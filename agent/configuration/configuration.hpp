@@ -15,6 +15,7 @@
 #include "agent/store/store_options.hpp"
 #include "hal/source.hpp"
 #include "platform/log.hpp"
+#include "platform/result.hpp"
 
 namespace fieldpost {
 
@@ -47,9 +48,21 @@ struct Configuration {
 
 struct ConfigurationResult {
   Configuration configuration;    ///< meaningless when there are errors
-  std::vector<Problem> problems;  ///< ordered by line; warnings, too
+  std::vector<Problem> problems;  ///< ordered by file and line; warnings, too
+  std::vector<std::string> files;  ///< what it was read from: the file, conf.d/, environment variables
   std::size_t errors = 0;
   bool ok() const noexcept { return errors == 0; }
+};
+
+/// A file that is laid over the main one.
+struct DropIn {
+  std::string name;  ///< for messages
+  Result<std::string> text;
+};
+
+struct EnvironmentVariable {
+  std::string name;
+  std::string value;
 };
 
 /// What the text depends on beside itself.
@@ -58,6 +71,8 @@ struct ConfigurationContext {
   std::string directory;   ///< relative paths in the file start here
   std::string host_name;   ///< default of [device] name
   std::span<const Driver> drivers;
+  std::vector<DropIn> drop_ins = {};                  ///< laid over the text in this order
+  std::vector<EnvironmentVariable> environment = {};  ///< laid over all that; of any program, only ours count
   /// False: named files are neither looked at nor read (fuzzing).
   bool files_are_checked = true;
 };
@@ -65,7 +80,8 @@ struct ConfigurationContext {
 /// Reads the text of a configuration.
 ConfigurationResult read_configuration(std::string_view text, const ConfigurationContext& context);
 
-/// Reads a configuration file; a file that cannot be read is a problem like any other.
+/// Reads a configuration file, the files of conf.d/ beside it, and the environment (overlay.hpp); one that
+/// cannot be read is a problem like any other.
 /// Blocks: like any read of a file; call before the loop runs
 ConfigurationResult load_configuration(const std::string& path, std::span<const Driver> drivers);
 

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "agent/configuration/edit_distance.hpp"
+#include "agent/configuration/quantity.hpp"
 
 namespace fieldpost {
 namespace {
@@ -97,6 +98,14 @@ const Driver* driver_of(const TomlMember& section, const std::string& title,
   return nullptr;
 }
 
+void check_interval(const SourceOptions& source, const SectionReader& reader) {
+  if (source.interval <= source.driver->interval_max) return;
+  const std::string longest = to_duration_text(source.driver->interval_max);
+  reader.error_at("interval", reader.title() + " is read every " + to_duration_text(source.interval) +
+                                  "; set \"interval\" in it to at most " + longest + ": " +
+                                  std::string{source.driver->interval_reason});
+}
+
 }  // namespace
 
 std::vector<SourceOptions> read_sources(const TomlValue* sources, std::span<const Driver> drivers,
@@ -132,7 +141,9 @@ std::vector<SourceOptions> read_sources(const TomlValue* sources, std::span<cons
     source.asked_for = true;
     source.interval = reader.given_duration("interval").value_or(default_interval);
     source.options = read_options(*driver, section.value, title, file);
-    if (reader.boolean("enabled")) result.push_back(std::move(source));
+    if (!reader.boolean("enabled")) continue;
+    check_interval(source, reader);
+    result.push_back(std::move(source));
   }
   if (!with_defaults) return result;
   for (const Driver& driver : drivers) {

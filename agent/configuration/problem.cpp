@@ -13,31 +13,39 @@ std::string to_text(const Problem& problem) {
   return text + problem.sentence;
 }
 
-void Problems::error(int line, std::string sentence) {
+int Problems::add_file(std::string name) {
+  files_.push_back(std::move(name));
+  return static_cast<int>(files_.size()) - 1;
+}
+
+void Problems::error(int place, std::string sentence) {
   ++errors_;
-  add(Problem::Severity::error, line, std::move(sentence));
+  add(Problem::Severity::error, place, std::move(sentence));
 }
 
-void Problems::warning(int line, std::string sentence) {
-  add(Problem::Severity::warning, line, std::move(sentence));
+void Problems::warning(int place, std::string sentence) {
+  add(Problem::Severity::warning, place, std::move(sentence));
 }
 
-void Problems::add(Problem::Severity severity, int line, std::string sentence) {
+void Problems::add(Problem::Severity severity, int place, std::string sentence) {
   if (problems_.size() >= kProblemsMax) {
     ++left_out_;
     return;
   }
-  problems_.push_back({severity, file_, line, std::move(sentence)});
+  const auto file = static_cast<std::size_t>(place / kLinesOfAFile);
+  problems_.push_back({place, {severity, files_[file], place % kLinesOfAFile, std::move(sentence)}});
 }
 
 std::vector<Problem> Problems::take() && {
   std::stable_sort(problems_.begin(), problems_.end(),
-                   [](const Problem& a, const Problem& b) { return a.line < b.line; });
+                   [](const Placed& a, const Placed& b) { return a.place < b.place; });
+  std::vector<Problem> result;
+  for (Placed& placed : problems_) result.push_back(std::move(placed.problem));
   if (left_out_ > 0) {
-    problems_.push_back({errors_ > 0 ? Problem::Severity::error : Problem::Severity::warning, file_,
-                         0, "and " + std::to_string(left_out_) + " more"});
+    result.push_back({errors_ > 0 ? Problem::Severity::error : Problem::Severity::warning, files_[0], 0,
+                      "and " + std::to_string(left_out_) + " more"});
   }
-  return std::move(problems_);
+  return result;
 }
 
 }  // namespace fieldpost

@@ -9,6 +9,11 @@
 
 namespace fieldpost {
 
+/// A line of one of the files that a configuration is read from, as one number: files are laid one upon
+/// the other, and a value must still know where it was written. Line 0 is the file as a whole.
+constexpr int kLinesOfAFile = 1 << 21;  // more than kTomlBytesMax can hold
+constexpr int place_in(int file, int line) { return file * kLinesOfAFile + line; }
+
 struct Problem {
   enum class Severity : unsigned char { error, warning };
   Severity severity = Severity::error;
@@ -25,19 +30,29 @@ class Problems {
   /// More than this are cut off, and the last one says how many.
   static constexpr std::size_t kProblemsMax = 100;
 
-  explicit Problems(std::string file) : file_{std::move(file)} {}
+  /// `file` is number 0.
+  explicit Problems(std::string file) : files_{std::move(file)} {}
 
-  void error(int line, std::string sentence);
-  void warning(int line, std::string sentence);
+  /// A further file (or environment variable); its number for place_in().
+  int add_file(std::string name);
+  /// Their names, in the order of their numbers.
+  const std::vector<std::string>& files() const noexcept { return files_; }
+
+  void error(int place, std::string sentence);
+  void warning(int place, std::string sentence);
   std::size_t errors() const noexcept { return errors_; }
-  /// Ordered by line; errors and warnings mixed, as a compiler does.
+  /// Ordered by file and line; errors and warnings mixed, as a compiler does.
   std::vector<Problem> take() &&;
 
  private:
-  void add(Problem::Severity severity, int line, std::string sentence);
+  struct Placed {
+    int place;
+    Problem problem;
+  };
+  void add(Problem::Severity severity, int place, std::string sentence);
 
-  std::string file_;
-  std::vector<Problem> problems_;
+  std::vector<std::string> files_;
+  std::vector<Placed> problems_;
   std::size_t errors_ = 0;
   std::size_t left_out_ = 0;
 };

@@ -24,7 +24,7 @@ class SectionReader {
   /// What stays the same for all sections of one file. References are lent.
   struct File {
     Problems& problems;
-    std::string directory;  ///< paths in the file are relative to it
+    std::string directory;  ///< relative paths start here, whichever file they stand in
     /// False: existence and mode of named files are not looked at (fuzzing, tests of the text alone).
     bool files_are_checked = true;
   };
@@ -43,6 +43,8 @@ class SectionReader {
   int line() const noexcept { return table_ == nullptr ? 0 : table_->line; }
   /// The line of a key; the section's where the key is absent.
   int line_of(std::string_view key) const;
+  /// Written in the file, right or wrong.
+  bool written(std::string_view key) const { return table_ != nullptr && table_->find(key) != nullptr; }
   /// Written in the file, and right.
   bool given(std::string_view key) const;
   const std::string& title() const noexcept { return title_; }

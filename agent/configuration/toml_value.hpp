@@ -18,7 +18,7 @@ struct TomlValue {
   enum class Type : std::uint8_t { boolean, integer, real, text, array, table, date };
 
   Type type = Type::table;
-  int line = 0;  ///< counts from 1; 0: unknown
+  int line = 0;  ///< counts from 1; 0: unknown. Of several files: as place_in() has it
   bool boolean = false;
   std::int64_t integer = 0;
   double real = 0;

@@ -18,9 +18,12 @@ inline constexpr std::array kFfmpegOptions{
                       "listen on an address that other machines can reach"},
 };
 
+/// ffmpeg stops encoding when a Unix socket is full, which takes about 80 s at its usual two blocks a second
+/// (README.md).
+inline constexpr nanoseconds kFfmpegIntervalMax = seconds{30};
+
 /// Listens for one encoder, and for its successors. Series `fieldpost_encoder_*{encoder=INSTANCE}`.
-/// To be read every 30 s or oftener: ffmpeg stops encoding when a Unix socket is full, which takes
-/// about 80 s at its usual two blocks a second (README.md).
+/// To be read every kFfmpegIntervalMax or oftener.
 ///
 /// Unit:   frames, bytes, bits per second, seconds, ratio to real time
 /// Source: ffmpeg -progress, see progress_parser.hpp

@@ -3,14 +3,11 @@
 #include "agent/configuration/configuration.hpp"
 
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <vector>
-
-#include "tests/support/temporary_directory.hpp"
 
 namespace fieldpost {
 namespace {
@@ -173,6 +170,10 @@ TEST(Configuration, WarnsOfWhatIsAllowedButUnwise) {
             Lines{"gateway.toml: warning: no source is switched on: nothing will be read"});
 }
 
+TEST(Configuration, TakesASectionOnOneLine) {
+  EXPECT_EQ(errors_of("broker = { url = \"mqtts://b\", certificate_file = \"c\", key_file = \"k\" }\n"), Lines{});
+}
+
 TEST(Configuration, FillsTheLinksOptions) {
   const ConfigurationResult result = read(
       std::string{kBroker} +
@@ -255,46 +256,6 @@ TEST(Configuration, FillsSeriesAndRules) {
   EXPECT_EQ(rule.for_duration, seconds{30});
   EXPECT_EQ(rule.no_data_after, seconds{120});
   EXPECT_EQ(rule.no_data_severity, Severity::critical);
-}
-
-TEST(LoadConfiguration, SaysWhenThereIsNoFile) {
-  const ConfigurationResult result = load_configuration("/nowhere/f.toml", driver_table());
-  ASSERT_EQ(result.errors, 1U);
-  EXPECT_EQ(to_text(result.problems[0]),
-            "/nowhere/f.toml: no such file; say where it is with --config FILE");
-}
-
-TEST(LoadConfiguration, SaysWhenTheFileIsADirectory) {
-  const TemporaryDirectory directory;
-  EXPECT_FALSE(load_configuration(directory.path(), driver_table()).ok());
-}
-
-TEST(LoadConfiguration, RefusesAMissingCertificateAndAReadableKey) {
-  const TemporaryDirectory directory;
-  directory.write("device.key", "x");
-  ASSERT_EQ(::chmod(directory.file("device.key").c_str(), 0644), 0);
-  directory.write("f.toml",
-                  "[broker]\nurl = \"mqtts://b\"\ncertificate_file = \"device.pem\"\n"
-                  "key_file = \"device.key\"\n");
-  const ConfigurationResult result = load_configuration(directory.file("f.toml"), driver_table());
-  ASSERT_EQ(result.problems.size(), 2U);
-  EXPECT_EQ(to_text(result.problems[0]),
-            directory.file("f.toml") + ":3: \"certificate_file\" in [broker] names " +
-                directory.file("device.pem") + ", which does not exist");
-  EXPECT_EQ(to_text(result.problems[1]),
-            directory.file("f.toml") + ":4: \"key_file\" in [broker] names " +
-                directory.file("device.key") + ", which others can read (mode 0644); chmod 600 it");
-}
-
-TEST(LoadConfiguration, ReadsPasswordsFromTheirFiles) {
-  const TemporaryDirectory directory;
-  directory.write("password", "s3cret\r\nmore\n");
-  ASSERT_EQ(::chmod(directory.file("password").c_str(), 0600), 0);
-  directory.write("f.toml",
-                  "[broker]\nurl = \"mqtts://b\"\nusername = \"u\"\npassword_file = \"password\"\n");
-  const ConfigurationResult result = load_configuration(directory.file("f.toml"), driver_table());
-  ASSERT_TRUE(result.ok()) << to_text(result.problems.front());
-  EXPECT_EQ(result.configuration.link.password, "s3cret");
 }
 
 class Examples : public testing::TestWithParam<const char*> {};

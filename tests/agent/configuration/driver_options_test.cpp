@@ -24,6 +24,7 @@ constexpr OptionDeclaration kOptions[] = {
 constexpr Driver kDrivers[] = {
     {"cpu", "host", "processors", Driver::Reads::on_loop, true, {}, &open_nothing},
     {"adc", "sensors", "converter", Driver::Reads::on_worker, false, kOptions, &open_nothing},
+    {"tub", "sensors", "a tub", Driver::Reads::on_loop, false, {}, &open_nothing, seconds{30}, "it runs over"},
 };
 
 struct Outcome {
@@ -55,6 +56,14 @@ TEST(ReadSources, TakesDriversThatAreOnByDefault) {
   EXPECT_EQ(outcome.sources[0].interval, seconds{10});
   EXPECT_FALSE(outcome.sources[0].asked_for);
   EXPECT_TRUE(read("", false).sources.empty());
+}
+
+TEST(ReadSources, RefusesAnIntervalThatDoesHarm) {
+  EXPECT_EQ(read("[source.tub]\ninterval = \"30s\"\n").problems, Lines{});
+  EXPECT_EQ(read("[source.tub]\n\ninterval = \"31s\"\n").problems,
+            Lines{"t.toml:3: [source.tub] is read every 31s; set \"interval\" in it to at most 30s: it runs over"});
+  EXPECT_EQ(read("[source.tub]\nenabled = false\ninterval = \"31s\"\n").problems, Lines{});
+  EXPECT_EQ(read("[source.tub]\n").problems, Lines{}) << "10 s by default";
 }
 
 TEST(ReadSources, GivesDriversTheirOptions) {

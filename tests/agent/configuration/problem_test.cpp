@@ -26,6 +26,19 @@ TEST(Problems, AreOrderedByLine) {
   EXPECT_EQ(taken[2].sentence, "latest");
 }
 
+TEST(Problems, KnowWhichFileAPlaceIsIn) {
+  Problems problems{"g.toml"};
+  const int second = problems.add_file("conf.d/a.toml");
+  problems.error(place_in(second, 3), "in the second");
+  problems.error(place_in(second, 0), "all of the second");
+  problems.error(7, "in the first");
+  const auto taken = std::move(problems).take();
+  ASSERT_EQ(taken.size(), 3U);
+  EXPECT_EQ(to_text(taken[0]), "g.toml:7: in the first");
+  EXPECT_EQ(to_text(taken[1]), "conf.d/a.toml: all of the second");
+  EXPECT_EQ(to_text(taken[2]), "conf.d/a.toml:3: in the second");
+}
+
 TEST(Problems, AreCutOffAtTheirBoundAndSaySo) {
   Problems at_bound{"g.toml"};
   for (std::size_t i = 0; i < Problems::kProblemsMax; ++i) at_bound.error(1, "x");
