@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // `fieldpost run`: the agent itself, in the foreground; systemd or a shell holds it.
 #include <csignal>
+#include <sys/prctl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "agent/build_facts.hpp"
+#include "agent/commands/checked_configuration.hpp"
 #include "agent/commands/command.hpp"
 #include "agent/configuration/configuration.hpp"
 #include "agent/local/service_notice.hpp"
@@ -52,59 +57,91 @@ class Watchdog {
   BootTime progress_at_;
 };
 
-/// SIGHUP: reloading comes later; until then a file that would be refused is told before the restart.
-void recheck(Log& log, const std::string& path) {
-  const ConfigurationResult loaded = load_configuration(path, driver_table());
+/// Whether the configuration would be accepted now; if not, its problems are logged.
+bool is_right(Log& log, const std::string& path) {
+  const ConfigurationResult loaded = check_configuration(path);
   for (const Problem& problem : loaded.problems) {
     if (problem.severity == Problem::Severity::error) {
       log.error("configuration refused, the running one stays", {{"problem", to_text(problem)}});
     }
   }
-  if (loaded.ok()) {
-    log.info("configuration is right; restart to apply it, this version does not reload",
-             {{"file", path}});
-  }
+  return loaded.ok();
 }
 
-/// Holds SIGTERM and SIGINT back while the agent is made: one that comes then is obeyed as soon as the
-/// loop can, instead of ending the process half made. The workers' threads, made meanwhile, keep it so.
+/// Holds our signals back while the agent is made: one that comes then is obeyed as soon as the loop can,
+/// instead of ending the process half made. The workers' threads, made meanwhile, keep it so.
 class HeldSignals {
  public:
   HeldSignals() {
     sigemptyset(&signals_);
-    sigaddset(&signals_, SIGTERM);
-    sigaddset(&signals_, SIGINT);
-    ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    for (const int each : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals_, each);
+    hold();
   }
+  void hold() const { ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr); }
   void release() const { ::pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr); }
 
  private:
   sigset_t signals_{};
 };
 
-void run_until_stopped(EventLoop& loop, Log& log, Agent& agent, const std::string& path,
+enum class Ending { stopped, reload };
+
+Ending run_until_ended(EventLoop& loop, Log& log, Agent& agent, const std::string& path,
                        const HeldSignals& held) {
   const ServiceNotice notice{ServiceNotice::environment()};
-  const auto stop = [&] {
-    log.info("stopping");
-    notice.stopping();
+  std::optional<Ending> ending;
+  const auto end = [&](Ending how) {
+    ending = how;
     // Should the disk hang in the last flush, the kernel ends us: nothing durable depends on it.
     ::alarm(static_cast<unsigned>(Agent::kStopTime.count()));
     agent.stop([&] { loop.stop(); });
   };
+  const auto stop = [&] {
+    log.info("stopping");
+    notice.stopping();
+    end(Ending::stopped);  // a reload that is under way becomes a stop
+  };
+  const auto reload = [&] {
+    if (ending) return;
+    if (!is_right(log, path)) {
+      notice.status("running; the new configuration was refused");
+      return;
+    }
+    log.info("configuration is right, beginning anew with it");
+    notice.reloading();
+    end(Ending::reload);
+  };
   const Subscription terminate = loop.on_signal(SIGTERM, stop);
   const Subscription interrupt = loop.on_signal(SIGINT, stop);
-  const Subscription hang_up = loop.on_signal(SIGHUP, [&] { recheck(log, path); });
+  const Subscription hang_up = loop.on_signal(SIGHUP, reload);
   agent.start();
   held.release();
   notice.ready("running");
   const Watchdog watchdog{loop, notice, agent};
   loop.run();
-  log.info("stopped");
+  held.hold();
+  ::alarm(0);
+  if (ending == Ending::stopped) log.info("stopped");
+  return ending.value_or(Ending::stopped);
+}
+
+/// Becomes a new agent in the same process: what is right at every start is right after a reload, and
+/// nothing of the old configuration can be left over. Returns only if that fails.
+void begin_anew(const Arguments& arguments) {
+  std::vector<std::string> words{"fieldpost", "run"};
+  for (const CommandOption& option : kOptions) {
+    if (arguments.has(option.name)) words.push_back(std::string{option.name} + "=" + arguments.text(option.name, ""));
+  }
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  ::execv("/proc/self/exe", pointers.data());
 }
 
 ExitCode run_agent(const Arguments& arguments) {
   const HeldSignals held;
+  // After a reload it would be "exe".
+  ::prctl(PR_SET_NAME, "fieldpost");
   const std::string path = arguments.text("--config", kDefaultConfigurationPath);
   ConfigurationResult loaded = load_configuration(path, driver_table());
   if (!loaded.ok()) {
@@ -125,14 +162,19 @@ ExitCode run_agent(const Arguments& arguments) {
     return ExitCode::failed;
   }
   log.info("starting", {{"version", build_facts::kVersion}, {"device", device},
-                        {"configuration", path}, {"sources", sources}});
+                        {"configuration", path}, {"overlays", loaded.files.size() - 1}, {"sources", sources}});
   if (!loaded.problems.empty()) {
     log.info("configuration has warnings, `fieldpost check` shows them", {{"count", loaded.problems.size()}});
   }
-  run_until_stopped(*loop, log, **agent, path, held);
+  const Ending ending = run_until_ended(*loop, log, **agent, path, held);
+  if (ending == Ending::reload) {
+    begin_anew(arguments);
+    complain("run", errno_error("begin anew", errno).sentence() + "; start it again");
+  }
+  const ExitCode code = ending == Ending::reload ? ExitCode::failed : ExitCode::ok;
   // A read that hangs in the kernel cannot be waited for; everything durable is closed by now.
-  if ((*agent)->stuck()) ::_exit(static_cast<int>(ExitCode::ok));
-  return ExitCode::ok;
+  if ((*agent)->stuck()) ::_exit(static_cast<int>(code));
+  return code;
 }
 
 }  // namespace
@@ -144,7 +186,8 @@ constexpr Command kRunCommand{
     "file that is not there, is refused with one line a problem.\n"
     "\n"
     "SIGTERM, SIGINT  stop in order within 5 seconds: flush, send, disconnect, close\n"
-    "SIGHUP           check the configuration file and say what is wrong with it; applied at restart\n"
+    "SIGHUP           reload: a configuration that is right is applied by beginning anew in the same\n"
+    "                 process; of one that is wrong the problems are logged, and the running one stays\n"
     "\n"
     "exit codes: 0 stopped in order; 1 not started (standard error says why); 2 wrong command line\n",
     kOptions,

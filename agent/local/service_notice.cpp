@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 namespace fieldpost {
 namespace {
@@ -52,6 +53,14 @@ void ServiceNotice::ready(std::string_view status) const {
 }
 
 void ServiceNotice::status(std::string_view status) const { send("STATUS=" + std::string{status}); }
+
+void ServiceNotice::reloading() const {
+  // Type=notify-reload of systemd 253 and later wants the time as well.
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  const std::int64_t usec = std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1'000;
+  send("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(usec));
+}
 
 void ServiceNotice::stopping() const { send("STOPPING=1"); }
 

@@ -27,6 +27,8 @@ class ServiceNotice {
 
   void ready(std::string_view status) const;
   void status(std::string_view status) const;
+  /// SIGHUP was understood; ready() ends it.
+  void reloading() const;
   void stopping() const;
   /// To be called when progress has been seen, not by a timer alone.
   void alive() const;

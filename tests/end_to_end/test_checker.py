@@ -10,7 +10,7 @@ import pytest
 from tests.end_to_end import stand_in
 from tests.end_to_end.road import Road
 from tests.tools import history as judge
-from tests.tools.agent import ramp_source
+from tests.tools.agent import late_at_the_end, ramp_source
 from tests.tools.broker import Broker
 from tests.tools.consumer import Arrival, Consumer
 from tests.tools.history import DurableSegment
@@ -151,6 +151,19 @@ def test_a_lie_is_noticed(lie, word):
     verdict = judge.check(lie(stand_in.good_history()))
     assert not verdict.ok
     assert any(word in violation for violation in verdict.violations), str(verdict)
+
+
+def test_a_disk_that_the_agent_called_late_excuses_so_much_and_no_more():
+    worse = copy.deepcopy(stand_in.good_history())
+    worse.runs[0].ended += 6
+    assert not judge.check(worse).ok
+    worse.runs[0].late = late_at_the_end(
+        ['warn readings late on the disk age_ms=1250 promised_ms=200 waits_for="the disk"',
+         'warn readings late on the disk age_ms=2600 promised_ms=200 waits_for="the disk"'])
+    assert judge.check(worse).ok, str(judge.check(worse))
+    worse.runs[0].ended += 6
+    assert not judge.check(worse).ok
+    assert late_at_the_end(['warn readings late on the disk age_ms=2600', 'info readings in time on the disk again']) == 0
 
 
 def with_gap(history, dropped, readings):

@@ -3,12 +3,13 @@
 
 import json
 import os
+import signal
 import subprocess
 from pathlib import Path
 
 from tests.tools.child import Child, boot_seconds, wait_until
 from tests.tools.history import DurableSegment, Run
-from tests.tools.log_line import complete_lines, fields_of
+from tests.tools.log_line import boot_seconds_of, complete_lines, fields_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BINARY_PLACES = ("build/release/agent/fieldpost", "build/release/fieldpost",
@@ -66,6 +67,7 @@ class Agent:
         self.flush_interval = flush_interval
         self.namespace = namespace
         self.runs = []
+        self._logs = []  # of each run: its file, and the first line in it that is the run's
         self._child = None
         self.state_directory = folder / "state"
         self.socket = folder / "control.sock"
@@ -116,7 +118,7 @@ class Agent:
     # Life
 
     def log_file(self, number=None):
-        return self.folder / f"run-{number or len(self.runs)}.log"
+        return self._logs[(number or len(self.runs)) - 1][0]
 
     @property
     def pid(self):
@@ -128,8 +130,7 @@ class Agent:
 
     def start(self):
         self.state_directory.mkdir(parents=True, exist_ok=True)
-        self.runs.append(Run(started=boot_seconds(), ended=float("inf"), killed=False,
-                             ramp_series=self.ramp_series))
+        self._open_run(boot_seconds(), self.folder / f"run-{len(self.runs) + 1}.log", 0)
         self._child = Child([self.binary, "run", "--config", self.configuration_file],
                             error_file=self.log_file(), output_file=self.folder / "output.log",
                             namespace=self.namespace, environment={**os.environ, **SANITIZER_OPTIONS})
@@ -152,6 +153,29 @@ class Agent:
             raise TimeoutError(f"the agent ignored SIGTERM for {seconds:g} s\n{self.last_words()}")
         if code != 0:
             raise RuntimeError(f"the agent ended with {code} after SIGTERM\n{self.last_words()}")
+
+    def reload(self, seconds=15):
+        """SIGHUP with a configuration that is right: the process goes on as a new run. Raises if the agent
+        does not begin anew."""
+        self.wait_until_up()
+        path, begins = self._logs[-1]
+        self.runs[-1].asked_to_stop = boot_seconds()
+        self.hang_up()
+
+        def begun():
+            lines = complete_lines(path)
+            found = [number for number in range(begins + 1, len(lines)) if " starting " in lines[number]]
+            return found and found[0]
+        number = wait_until(begun, seconds, "the agent beginning anew")
+        lines = complete_lines(path)[begins:number + 1]
+        stopping = next(line for line in lines if "beginning anew" in line)
+        # The last reading of the one and the first of the other lie close to these two lines.
+        self.runs[-1].ended = (boot_seconds_of(stopping) + boot_seconds_of(lines[-1])) / 2
+        self._open_run(self.runs[-1].ended, path, number)
+        self.runs[-2].durable = self.durable_segments(len(self.runs) - 1)
+
+    def hang_up(self):
+        self._child.signal(signal.SIGHUP)
 
     def wait_until_up(self, seconds=15):
         """Until it answers on its control socket, or has ended by itself."""
@@ -181,15 +205,26 @@ class Agent:
         else:
             self.abandon()
 
+    def _open_run(self, started, log_file, first_line):
+        self.runs.append(Run(started=started, ended=float("inf"), killed=False,
+                             ramp_series=self.ramp_series))
+        self._logs.append((log_file, first_line))
+
     def _close_run(self, killed):
         self.runs[-1].ended = self._child.ended
         self.runs[-1].killed = killed
         self.runs[-1].durable = self.durable_segments(len(self.runs))
+        self.runs[-1].late = late_at_the_end(self.log_lines())
 
     # What it says
 
     def log_lines(self, number=None):
-        return complete_lines(self.log_file(number))
+        number = number or len(self.runs)
+        path, begins = self._logs[number - 1]
+        ends = None  # or where the next run begins in the same file
+        if number < len(self._logs) and self._logs[number][0] == path:
+            ends = self._logs[number][1]
+        return complete_lines(path)[begins:ends]
 
     def all_log_text(self):
         return "\n".join(line for number in range(1, len(self.runs) + 1)
@@ -239,6 +274,17 @@ class Agent:
 
     def command(self, *arguments, seconds=20):
         return run_binary(self.binary, *arguments, seconds=seconds)
+
+
+def late_at_the_end(lines):
+    """Seconds that readings had waited for the disk when the log last said so; 0 if that was over."""
+    late = 0.0
+    for line in lines:
+        if "readings late on the disk" in line:
+            late = int(fields_of(line)["age_ms"]) / 1000
+        elif "readings in time on the disk again" in line:
+            late = 0.0
+    return late
 
 
 def run_binary(binary, *arguments, seconds=20):

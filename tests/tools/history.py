@@ -40,6 +40,7 @@ class Run:
     durable: list = field(default_factory=list)
     ramp_series: int = 0  # how many ramp series this run's configuration has
     asked_to_stop: float = None  # an orderly stop reads no more from here on, and may take seconds
+    late: float = 0.0  # seconds by which the agent itself said, last of all, that readings wait for the disk
 
 
 @dataclass
@@ -227,7 +228,10 @@ class _Judge:
         age = end - newest
         # The newest reading may itself be as old as the source's interval.
         pace = max(_pace(samples) for samples in series.values())
-        allowed = durable_slack + pace + (self._history.flush_interval if run.killed else 0)
+        # A disk that holds up commits is not the agent's fault if the agent said so; it says so again only
+        # when the delay has doubled.
+        promised = max(self._history.flush_interval, 2 * run.late)
+        allowed = durable_slack + pace + (promised if run.killed else 0)
         if run.killed:
             self._oldest_lost = max(self._oldest_lost, age)
             self._lost_in_memory += sum(int((end - samples[-1].boot_seconds) / pace) if pace else 0
@@ -264,6 +268,7 @@ class _Judge:
             # most, and how many readings that were, reckoned from the source's own pace.
             "lost_in_memory_s": self._oldest_lost,
             "lost_in_memory": self._lost_in_memory,
+            "said_late_s": max((run.late for run in self._history.runs), default=0.0),
         })
 
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads the agent's log: a fixed phrase, then key=value fields."""
 
+import datetime
 import re
+import time
 
 _FIELD = re.compile(r'([A-Za-z_][A-Za-z0-9_]*)=("(?:[^"\\]|\\.)*"|\S*)')
 
@@ -14,6 +16,12 @@ def fields_of(line):
             value = re.sub(r"\\(.)", r"\1", value[1:-1])
         fields[key] = value
     return fields
+
+
+def boot_seconds_of(line):
+    """When a line was written, on the clock of the agent's samples."""
+    written = datetime.datetime.fromisoformat(line.split(" ", 1)[0].replace("Z", "+00:00")).timestamp()
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - (time.time() - written)
 
 
 def complete_lines(path):

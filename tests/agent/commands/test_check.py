@@ -39,6 +39,41 @@ def test_a_file_that_is_not_there(fieldpost, tmp_path):
     assert answer.stdout == f"{tmp_path}/no.toml: no such file; say where it is with --config FILE\n"
 
 
+def test_what_is_laid_over_the_file_is_named(fieldpost, tmp_path, monkeypatch):
+    path = write(tmp_path, '[device]\nname = "gw"\n[self]\nenabled = true\n')
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d" / "20-site.toml").write_text('[device]\nname = "site"\n')
+    (tmp_path / "conf.d" / "10-early.toml").write_text('[device]\nname = "early"\n')
+    monkeypatch.setenv("FIELDPOST_SAMPLING_INTERVAL", "2s")
+    answer = fieldpost("check", "--config", path)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    lines = answer.stdout.splitlines()
+    assert lines[:4] == [f"read {path}", f"read {tmp_path}/conf.d/10-early.toml",
+                         f"read {tmp_path}/conf.d/20-site.toml",
+                         "read environment variable FIELDPOST_SAMPLING_INTERVAL"]
+    assert lines[-1].startswith(f"{path}: right; device site, ")
+
+    (tmp_path / "conf.d" / "20-site.toml").write_text('[device]\n\nnmae = "site"\n')
+    answer = fieldpost("check", "--config", path)
+    assert answer.returncode == 1
+    assert answer.stdout.splitlines()[-1] == (
+        f'{tmp_path}/conf.d/20-site.toml:3: unknown key "nmae" in [device]; did you mean "name"?')
+    assert answer.stderr == f"fieldpost check: 1 problem in {path} and what is laid over it\n"
+    run = fieldpost("run", "--config", path)
+    assert run.returncode == 1 and run.stderr == (
+        f'fieldpost run: {tmp_path}/conf.d/20-site.toml:3: unknown key "nmae" in [device]; did you mean "name"?\n')
+
+
+def test_an_encoder_that_would_be_read_too_seldom(fieldpost, tmp_path):
+    path = write(tmp_path, '[sampling]\ninterval = "1m"\n[source.studio]\ndriver = "ffmpeg"\n'
+                           'listen = "unix:/run/x.sock"\n')
+    answer = fieldpost("check", "--config", path)
+    assert answer.returncode == 1
+    assert answer.stdout.splitlines()[-1] == (
+        f'{path}:3: [source.studio] is read every 1m; set "interval" in it to at most 30s: ffmpeg stops '
+        "encoding when nobody reads its progress")
+
+
 def test_a_certificate_that_is_none(fieldpost, tmp_path):
     (tmp_path / "c.pem").write_text("no certificate\n")
     (tmp_path / "c.key").write_text("no key\n")

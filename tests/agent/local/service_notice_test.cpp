@@ -43,6 +43,8 @@ TEST(ServiceNotice, TellsSystemdAtAPath) {
   EXPECT_EQ(hear(systemd), "READY=1\nSTATUS=running");
   notice.alive();
   EXPECT_EQ(hear(systemd), "WATCHDOG=1");
+  notice.reloading();
+  EXPECT_TRUE(hear(systemd).starts_with("RELOADING=1\nMONOTONIC_USEC="));
   notice.stopping();
   EXPECT_EQ(hear(systemd), "STOPPING=1");
 }

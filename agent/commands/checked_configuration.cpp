@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Certificates are tried by making a link on a loop that never runs.
+#include "agent/commands/checked_configuration.hpp"
+
+#include <memory>
+#include <utility>
+
+#include "agent/link/link.hpp"
+#include "platform/event_loop.hpp"
+#include "platform/log.hpp"
+
+namespace fieldpost {
+namespace {
+
+/// Errors: as Link::make
+Result<void> try_link(const LinkOptions& options) {
+  const SystemClock clock;
+  Log silent{clock, LogLevel::error, [](LogLevel, std::string_view) {}};
+  const auto loop = make_event_loop(clock);
+  TRY(Link::make(*loop, silent, options));
+  return {};
+}
+
+}  // namespace
+
+ConfigurationResult check_configuration(const std::string& path) {
+  ConfigurationResult loaded = load_configuration(path, driver_table());
+  if (!loaded.ok() || !loaded.configuration.has_broker) return loaded;
+  if (const auto link = try_link(loaded.configuration.link); !link) {
+    loaded.problems.push_back({Problem::Severity::error, path, 0, "[broker] " + link.error().sentence()});
+    ++loaded.errors;
+  }
+  return loaded;
+}
+
+}  // namespace fieldpost
