@@ -4,7 +4,7 @@
 # built from source; FIELDPOST_WARNINGS only into our own code.
 #
 # FIELDPOST_PROFILE says what a build is for:
-#   debug    ASan and UBSan, dynamic libc (ASan needs it), -O1 so that traces stay readable and tests quick
+#   debug    ASan and UBSan, dynamic libc (ASan needs it), -Og so that traces stay readable and tests quick
 #   tsan     ThreadSanitizer instead; the two cannot share a process
 #   release  the binary that is shipped: static, -Os, hardened, stripped
 include_guard(GLOBAL)
@@ -56,7 +56,9 @@ if(FIELDPOST_PROFILE STREQUAL "release")
   list(APPEND FIELDPOST_LINK_FLAGS -static -no-pie -Wl,--strip-all -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now
        -Wl,--build-id=sha1)
 else()
-  list(APPEND FIELDPOST_COMMON_FLAGS -O1 -g -fno-omit-frame-pointer)
+  # -Og and -g1 (functions and lines, which a trace shows; no variables) compile in less than half of the time of -O1 -g: with
+  # sanitizers mqtt_link.cpp takes 3.8 s instead of 9.0, segment_builder.cpp 2.8 instead of 11.4. With a debugger in hand, put -g here.
+  list(APPEND FIELDPOST_COMMON_FLAGS -Og -g1 -fno-omit-frame-pointer)
 endif()
 
 # The same tree gives the same bytes wherever it lies (reproducible builds; also no path of a build machine in a message).
@@ -87,14 +89,11 @@ set(FIELDPOST_WARNINGS
   -Wconversion           # sizes from outside are narrowed on purpose or not at all
   -Wsign-conversion
   -Wnon-virtual-dtor -Woverloaded-virtual
-  -Wold-style-cast -Wuseless-cast
+  -Wold-style-cast       # not -Wuseless-cast: uint64_t to size_t is needed on 32 bits, size_t to uint32_t on 64
   -Wformat=2 -Wimplicit-fallthrough -Wswitch-enum
   -Wundef -Wvla -Wcast-qual -Wcast-align
   -Wduplicated-cond -Wduplicated-branches -Wlogical-op
   -Wno-psabi)            # notes on changes between gcc 6 and 7 on ARM: everything here is built by one compiler
-if(FIELDPOST_TARGET MATCHES "^(armhf|armel)$")
-  list(REMOVE_ITEM FIELDPOST_WARNINGS -Wuseless-cast)  # size_t to uint32_t is useless here and needed on 64 bits
-endif()
 if(FIELDPOST_WERROR)
   list(APPEND FIELDPOST_WARNINGS -Werror)
 endif()
