@@ -97,6 +97,7 @@ Ending run_until_ended(EventLoop& loop, Log& log, Agent& agent, const std::strin
     agent.stop([&] { loop.stop(); });
   };
   const auto stop = [&] {
+    if (ending == Ending::stopped) return;
     log.info("stopping");
     notice.stopping();
     end(Ending::stopped);  // a reload that is under way becomes a stop

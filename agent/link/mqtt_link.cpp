@@ -328,8 +328,16 @@ Error MqttLink::lost_error(const std::optional<Error>& said) const {
 void MqttLink::broken(Error error) {
   if (!stop_done_.empty()) return;  // finish_stop() is due
   ++status_.failures;
+  // Once per cause: a broker that is away for a week needs no line for each attempt; `status` counts them.
+  const bool told = status_.last_error == error.sentence();
   status_.last_error = error.sentence();
-  log_.warn("link down", {{"peer", broker_.at.text()}, {"error", error.sentence()}});
+  const std::string_view phrase = wanted_ ? "link down, will be tried again" : "link down";
+  const Log::Fields fields = {{"peer", broker_.at.text()}, {"error", error.sentence()}};
+  if (told) {
+    log_.debug(phrase, fields);
+  } else {
+    log_.warn(phrase, fields);
+  }
   drop_connection();
   fail_all_in_flight(Error{ErrorKind::Unavailable, "the connection was lost before the acknowledgement"});
   if (wanted_) wait_and_retry();
