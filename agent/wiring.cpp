@@ -214,7 +214,8 @@ Result<std::optional<InstanceLock>> take_lock(const std::string& directory, Log&
   auto lock = made ? InstanceLock::take(directory) : Result<InstanceLock>{made.error()};
   if (lock) return std::optional<InstanceLock>{std::move(*lock)};
   if (lock.error().kind() == ErrorKind::Unavailable) return lock.error();
-  log.warn("state directory cannot be locked, going on without", {{"error", lock.error().sentence()}});
+  // The store, which lies there as well, says the same in its own words.
+  log.debug("state directory cannot be locked, going on without", {{"error", lock.error().sentence()}});
   return std::optional<InstanceLock>{};
 }
 
