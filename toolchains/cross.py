@@ -9,7 +9,6 @@ and consumer. Ends with a table; sizes are bytes.
 """
 import argparse
 import pathlib
-import re
 import subprocess
 import sys
 import time
@@ -19,44 +18,15 @@ import emulation  # noqa: E402
 import run_tests  # noqa: E402
 import selection  # noqa: E402
 import sizes  # noqa: E402
+import static_binary  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 HEADINGS = ["target", "bytes", "budget", "text", "rodata", "data", "bss", "interpreter", "dynamic", "unit tests", "mTLS publish", "took"]
 WORDS = {"target", "interpreter", "dynamic", "unit tests", "mTLS publish"}  # columns that are no numbers
-BUDGET_BYTES = {"aarch64": 5 * 512 * 1024}  # 2.5 MiB
 
 
 class Arguments:
     pattern = None
-
-
-def inspect(path):
-    """Sizes of the sections that matter, and whether there is what a static, stripped binary has not."""
-    text = subprocess.run(["readelf", "-SlW", str(path)], capture_output=True, text=True, check=True).stdout
-    sections = {name: int(size, 16) for name, size in
-                re.findall(r"^\s*\[\s*\d+\] (\.\S+)\s+\S+\s+[0-9a-f]+ [0-9a-f]+ ([0-9a-f]+)", text, re.MULTILINE)}
-    interpreter = bool(re.search(r"^\s*INTERP\s", text, re.MULTILINE))
-    dynamic = bool(re.search(r"^\s*DYNAMIC\s", text, re.MULTILINE)) or ".dynamic" in sections
-    return sections, interpreter, dynamic
-
-
-def looked_into(target, program):
-    """(cells of the table from bytes to dynamic, sentences of what is wrong)"""
-    sections, interpreter, dynamic = inspect(program)
-    size, budget, faults = program.stat().st_size, BUDGET_BYTES.get(target), []
-    if interpreter:
-        faults.append("has an interpreter")
-    if dynamic:
-        faults.append("has a dynamic section")
-    if ".symtab" in sections:
-        faults.append("is not stripped")
-    if budget and size > budget:
-        faults.append(f"is {size:,} bytes, {size - budget:,} over its budget of {budget:,}"
-                      f" (toolchains/sizes.py {program.relative_to(ROOT)}.map tells who)")
-    cells = [f"{size:,}", f"{budget:,}" if budget else "-",
-             *(f"{sections.get(name, 0):,}" for name in (".text", ".rodata", ".data", ".bss")),
-             "HAS ONE" if interpreter else "none", "HAS ONE" if dynamic else "none"]
-    return cells, [f"{target}: the binary {fault}" for fault in faults]
 
 
 def version_fault(target):
@@ -74,7 +44,11 @@ def one_target(target, select):
     started = time.monotonic()
     if not run_tests.build(preset, ["fieldpost"]):
         return None, [f"{target}: the build failed"]
-    cells, faults = looked_into(target, ROOT / "build" / preset / "agent" / "fieldpost")
+    binary = static_binary.StaticBinary(target, ROOT / "build" / preset / "agent" / "fieldpost")
+    cells = [f"{binary.size:,}", f"{binary.budget:,}" if binary.budget else "-",
+             *(f"{binary.sections.get(name, 0):,}" for name in static_binary.SECTIONS),
+             "HAS ONE" if binary.interpreter else "none", "HAS ONE" if binary.dynamic else "none"]
+    faults = binary.faults()
     outcomes = ["not run", "not run"]
     missing = emulation.missing_emulator(target)
     if missing:
