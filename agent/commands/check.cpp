@@ -55,7 +55,7 @@ constexpr Command kCheckCommand{
     "exit codes: 0 right; 1 wrong; 2 wrong command line\n",
     kOptions,
     "  fieldpost check\n"
-    "  fieldpost check --config packaging/examples/gateway.toml\n"
+    "  fieldpost check --config ./fieldpost.toml\n"
     "  fieldpost check --explain | less\n",
     &run_check};
 

@@ -34,6 +34,10 @@ struct Line {
   std::uint64_t readings = 1;
 };
 
+/// Integers stay integers: a spreadsheet would round 9.855445123e+09.
+std::string number_text(const Value& value) {
+  return value.is_integer() ? std::to_string(value.integer()) : to_prometheus_number(value);
+}
 std::string number_text(double number) { return to_prometheus_number(Value{number}); }
 
 void write_number(JsonWriter& json, const Value& value) {
@@ -118,11 +122,11 @@ class Printer {
     add(std::string{line.kind});
     add(line.series);
     add(line.unit);
-    add(line.value ? to_prometheus_number(*line.value) : "");
+    add(line.value ? number_text(*line.value) : "");
     add(std::to_string(line.readings));
     const Summary* summary = line.summary;
-    add(summary != nullptr ? to_prometheus_number(summary->min) : "");
-    add(summary != nullptr ? to_prometheus_number(summary->max) : "");
+    add(summary != nullptr ? number_text(summary->min) : "");
+    add(summary != nullptr ? number_text(summary->max) : "");
     add(summary != nullptr ? number_text(summary->mean()) : "");
     add(summary != nullptr ? number_text(summary->stddev) : "");
     add(summary != nullptr && summary->increase ? number_text(*summary->increase) : "");
@@ -229,7 +233,7 @@ constexpr Command kDumpCommand{
     "first. Changes nothing; of a running agent's outbox a copy is read, made below TMPDIR or /var/tmp.\n"
     "Times: boot_ns counts from the boot whose id is in boot; utc is there where that boot is known.\n"
     "\n"
-    "exit codes: 0 all printed; 1 no outbox, in use, or damaged in part; 2 wrong command line\n",
+    "exit codes: 0 all printed; 1 no outbox, or damaged in part; 2 wrong command line\n",
     kOptions,
     "  fieldpost dump | jq -c 'select(.kind == \"event\")'\n"
     "  fieldpost dump --lane live --format csv > live.csv\n"

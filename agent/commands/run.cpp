@@ -20,7 +20,7 @@ namespace fieldpost {
 namespace {
 
 constexpr CommandOption kOptions[] = {
-    {"--config", "FILE", "configuration; default /etc/fieldpost/fieldpost.toml"},
+    {"--config", "FILE", "configuration, and conf.d/ beside it; default /etc/fieldpost/fieldpost.toml"},
     {"--root", "DIR", "read a captured /proc and /sys below DIR instead of this machine's"},
 };
 
@@ -194,7 +194,7 @@ constexpr Command kRunCommand{
     kOptions,
     "  fieldpost run\n"
     "  fieldpost run --config ./fieldpost.toml\n"
-    "  fieldpost run --config ./fieldpost.toml --root tests/captured/gateway\n",
+    "  fieldpost run --config ./fieldpost.toml --root ./captured-tree\n",
     &run_agent};
 
 }  // namespace fieldpost

@@ -3,6 +3,8 @@
 // it is the first thing that somebody new runs.
 #include <sys/stat.h>
 
+#include <array>
+#include <cstdio>
 #include <vector>
 
 #include "agent/commands/command.hpp"
@@ -77,6 +79,14 @@ Listing list_configured(const Configuration& configuration, const FileTree& tree
   return listing;
 }
 
+/// Without an exponent where that can be helped: 9855445 and not 9.855445e+06.
+std::string number_for_people(const Value& value) {
+  if (value.is_integer()) return std::to_string(value.integer());
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.12g", value.real());
+  return text.data();
+}
+
 std::string as_text(const Listing& listing) {
   std::string text;
   std::string absent;
@@ -91,7 +101,7 @@ std::string as_text(const Listing& listing) {
       text += line + " (" + std::to_string(source.samples.size()) + " series)\n";
       for (const Sample& sample : source.samples) {
         const Series& series = (*listing.series)[sample.series];
-        text += "  " + to_text(series) + " " + to_prometheus_number(sample.value);
+        text += "  " + to_text(series) + " " + number_for_people(sample.value);
         if (!series.unit.empty()) text += " " + series.unit;
         text += "\n";
       }
@@ -181,7 +191,7 @@ constexpr Command kSourcesCommand{
     kOptions,
     "  fieldpost sources\n"
     "  fieldpost sources --format prometheus | grep node_hwmon\n"
-    "  fieldpost sources --root tests/captured/gateway\n"
+    "  fieldpost sources --root ./captured-tree\n"
     "  fieldpost sources --config /etc/fieldpost/fieldpost.toml\n",
     &run_sources};
 
