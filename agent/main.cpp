@@ -5,11 +5,8 @@
 #include <vector>
 
 #include "agent/commands/command.hpp"
-#include "agent/link/name_service.hpp"
 
 int main(int argument_count, char** arguments) {
-  // First of all: a static glibc must not load the target's name service modules.
-  fieldpost::configure_name_service();
   // A peer that closes must show as an error of the write, not end the process.
   std::signal(SIGPIPE, SIG_IGN);
   const std::vector<std::string_view> words{arguments + (argument_count > 0 ? 1 : 0),

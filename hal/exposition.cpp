@@ -7,7 +7,10 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <map>
+
+#include "platform/number.hpp"
 
 namespace fieldpost {
 namespace {
@@ -68,22 +71,16 @@ std::string real_text(double value) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "+Inf" : "-Inf";
   if (value == 0) return std::signbit(value) ? "-0" : "0";
-  // "d.ddde+XX": the shortest digits that read back to the same double.
-  std::array<char, 40> buffer{};
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
-                                 std::chars_format::scientific)
-                       .ptr;
-  std::string_view text{buffer.data(), static_cast<std::size_t>(end - buffer.data())};
-  const bool negative = text.front() == '-';
-  if (negative) text.remove_prefix(1);
-  const std::size_t e = text.find('e');
-  int exponent = 0;
-  const char* exponent_at = text.data() + e + 1;
-  if (*exponent_at == '+') ++exponent_at;
-  std::from_chars(exponent_at, text.data() + text.size(), exponent);
-  std::string digits{text.substr(0, 1)};
-  if (e > 2) digits += text.substr(2, e - 2);
-  return lay_out(negative, digits, exponent);
+  const std::string text = shortest_text(std::abs(value));  // "120", "0.00012", "1.2e+30"
+  const std::size_t e = std::min(text.find('e'), text.size());
+  const std::size_t point = std::min(text.find('.'), e);
+  int exponent = static_cast<int>(point) - 1;
+  if (e < text.size()) exponent += std::atoi(text.c_str() + e + 1);
+  std::string digits = text.substr(0, point);
+  if (point < e) digits += text.substr(point + 1, e - point - 1);
+  const std::size_t leading_zeros = digits.find_first_not_of('0');
+  return lay_out(std::signbit(value), without_trailing_zeros(digits.substr(leading_zeros)),
+                 exponent - static_cast<int>(leading_zeros));
 }
 
 /// HELP texts escape the backslash and the line feed only.

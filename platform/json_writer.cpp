@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "platform/json.hpp"
+#include "platform/number.hpp"
 #include "platform/utf8.hpp"
 
 namespace fieldpost {
@@ -50,8 +51,8 @@ void append_quoted(std::string& out, std::string_view text) {
   out += '"';
 }
 
-template <typename Number>
-void append_number(std::string& out, Number number) {
+template <typename Integer>
+void append_integer(std::string& out, Integer number) {
   char text[32];
   const auto end = std::to_chars(text, text + sizeof text, number);
   out.append(text, end.ptr);
@@ -132,13 +133,13 @@ JsonWriter& JsonWriter::value(double number) {
 
 JsonWriter& JsonWriter::value(std::int64_t number) {
   separate();
-  append_number(text_, number);
+  append_integer(text_, number);
   return *this;
 }
 
 JsonWriter& JsonWriter::value(std::uint64_t number) {
   separate();
-  append_number(text_, number);
+  append_integer(text_, number);
   return *this;
 }
 

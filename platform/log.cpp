@@ -6,12 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <cstdlib>
 #include <map>
 #include <mutex>
 #include <utility>
 #include <vector>
+
+#include "platform/number.hpp"
 
 namespace fieldpost {
 namespace {
@@ -97,11 +98,7 @@ struct Log::Folding {
   bool journal = false;
 };
 
-LogField::LogField(std::string_view k, double v) : key{k} {
-  char text[32];
-  const auto end = std::to_chars(text, text + sizeof text, v);
-  value.assign(text, end.ptr);
-}
+LogField::LogField(std::string_view k, double v) : key{k}, value{shortest_text(v)} {}
 
 Log::Log(const Clock& clock, LogLevel level, Output output)
     : clock_{clock}, level_{level}, output_{std::move(output)}, folding_{std::make_unique<Folding>()} {

@@ -73,7 +73,7 @@ target_compile_definitions(deps::tomlplusplus INTERFACE TOML_HEADER_ONLY=0 TOML_
 _fieldpost_dependency(paho_c paho_c/lib/libpaho-mqtt3a.a paho_c_glibc/lib/libpaho_c_glibc.a)
 target_link_libraries(deps::paho_c INTERFACE Threads::Threads)
 target_link_options(deps::paho_c INTERFACE
-  LINKER:--wrap=connect LINKER:--wrap=getaddrinfo LINKER:--undefined=__wrap_connect LINKER:--undefined=__wrap_getaddrinfo)
+  LINKER:--wrap=connect LINKER:--wrap=getaddrinfo LINKER:--wrap=freeaddrinfo LINKER:--undefined=__wrap_connect)
 
 # Its include folder holds a two-line <iostream> that shadows the real one in files that link this target.
 _fieldpost_dependency(paho_cpp paho_cpp/lib/libpaho_cpp.a)

@@ -54,7 +54,7 @@ if(FIELDPOST_PROFILE STREQUAL "release")
   list(APPEND FIELDPOST_COMMON_FLAGS -Os -fno-pie)
   list(APPEND FIELDPOST_COMMON_DEFINITIONS _FORTIFY_SOURCE=2)      # checked memcpy, sprintf ...; glibc wants optimisation for it
   list(APPEND FIELDPOST_LINK_FLAGS -static -no-pie -Wl,--strip-all -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now
-       -Wl,--build-id=sha1)
+       -Wl,--build-id=sha1 -Wl,-T,${CMAKE_CURRENT_LIST_DIR}/unwind.ld)
 else()
   # -Og and -g1 (functions and lines, which a trace shows; no variables) compile in less than half of the time of -O1 -g: with
   # sanitizers mqtt_link.cpp takes 3.8 s instead of 9.0, segment_builder.cpp 2.8 instead of 11.4. With a debugger in hand, put -g here.
@@ -78,7 +78,8 @@ endif()
 # The few files that catch a third party's exception say so with fieldpost_catches().
 set(FIELDPOST_OWN_FLAGS -fno-exceptions)
 if(FIELDPOST_PROFILE STREQUAL "release")
-  list(APPEND FIELDPOST_OWN_FLAGS -fno-unwind-tables -fno-asynchronous-unwind-tables)
+  list(APPEND FIELDPOST_OWN_FLAGS -fno-unwind-tables -fno-asynchronous-unwind-tables
+       "SHELL:-include ${CMAKE_CURRENT_LIST_DIR}/extern_string.hpp")
 endif()
 
 # Warnings are errors unless someone is in the middle of something.

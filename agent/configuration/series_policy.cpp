@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "agent/rules/glob.hpp"
+#include "platform/glob.hpp"
 
 namespace fieldpost {
 

@@ -8,7 +8,6 @@
 
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <vector>
@@ -16,6 +15,7 @@
 #include "agent/configuration/edit_distance.hpp"
 #include "agent/configuration/quantity.hpp"
 #include "platform/file_descriptor.hpp"
+#include "platform/number.hpp"
 
 namespace fieldpost {
 namespace {
@@ -23,18 +23,12 @@ namespace {
 using Type = KeyDeclaration::Type;
 using Fault = std::optional<std::string>;
 
-std::string number_text(double number) {
-  std::array<char, 32> buffer{};
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), number).ptr;
-  return {buffer.data(), end};
-}
-
 std::string limit_text(Type type, double limit) {
   if (type == Type::duration) {
     return to_duration_text(nanoseconds{static_cast<std::int64_t>(limit * 1e9)});
   }
   if (type == Type::size) return to_size_text(static_cast<std::int64_t>(limit));
-  return number_text(limit);
+  return shortest_text(limit);
 }
 
 Fault outside(const KeyDeclaration& declaration, double number, const std::string& written) {
@@ -72,7 +66,7 @@ Fault fault_of_number(const KeyDeclaration& declaration, const TomlValue& value)
   if (!right_type) return wrong_type(declaration, value);
   const double number = number_of(value);
   if (!std::isfinite(number)) return "must be a finite number";
-  return outside(declaration, number, number_text(number));
+  return outside(declaration, number, shortest_text(number));
 }
 
 Fault fault_of_quantity(const KeyDeclaration& declaration, const TomlValue& value) {
@@ -137,7 +131,7 @@ Fault fault_of_list(const KeyDeclaration& declaration, const TomlValue& value) {
              std::string{to_text(element.type)};
     }
     if (of_texts) continue;
-    if (Fault fault = outside(declaration, number_of(element), number_text(number_of(element)))) {
+    if (Fault fault = outside(declaration, number_of(element), shortest_text(number_of(element)))) {
       return "has an element that " + *fault;
     }
   }

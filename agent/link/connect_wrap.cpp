@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // See connect_wrap.hpp. The address is in 240.0.0.0/4, which RFC 1112 reserves and no network
 // routes, so no real peer can be meant; and it is IPv4, because Paho opens a socket of the
-// address's family and a kernel may lack IPv6. Only reserved numbers are answered.
+// address's family and a kernel may lack IPv6. Only reserved numbers are answered: Paho is the only one
+// that asks getaddrinfo() here, and it has no other business (host_names.hpp looks up real names).
 //
 // The table below is a mutable global: the linker gives wrapped functions no other place to find
 // anything. It holds only connections between "reserved" and "connected", milliseconds each.
@@ -14,19 +15,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <charconv>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string_view>
 
 extern "C" {
 int __real_connect(int descriptor, const sockaddr* address, socklen_t length);
-int __real_getaddrinfo(const char* node, const char* service, const addrinfo* hints, addrinfo** result);
 int __wrap_connect(int descriptor, const sockaddr* address, socklen_t length);
 int __wrap_getaddrinfo(const char* node, const char* service, const addrinfo* hints, addrinfo** result);
+void __wrap_freeaddrinfo(addrinfo* list);
 }
 
 namespace fieldpost {
@@ -122,18 +123,32 @@ bool ReservedConnection::taken() const { return !table().knows(number_); }
 
 }  // namespace fieldpost
 
-int __wrap_getaddrinfo(const char* node, const char* service, const addrinfo* hints, addrinfo** result) {
+namespace {
+
+/// What getaddrinfo() gives: one address, which freeaddrinfo() takes back.
+struct ReservedEntry {
+  addrinfo info{};  // first: a pointer to it is a pointer to the whole
+  sockaddr_in address{};
+};
+
+}  // namespace
+
+int __wrap_getaddrinfo(const char* node, const char*, const addrinfo* hints, addrinfo** result) {
   const auto number = fieldpost::number_of_host(node);
-  if (!number || !fieldpost::table().knows(*number)) return __real_getaddrinfo(node, service, hints, result);
-  // The C library itself makes the list, so that freeaddrinfo() may free it; a literal asks nobody.
-  in_addr address{htonl(fieldpost::kAddressBlock | *number)};
-  std::array<char, INET_ADDRSTRLEN> literal{};
-  inet_ntop(AF_INET, &address, literal.data(), static_cast<socklen_t>(literal.size()));
-  addrinfo numeric = hints != nullptr ? *hints : addrinfo{};
-  numeric.ai_family = AF_INET;
-  numeric.ai_flags = (numeric.ai_flags & ~(AI_V4MAPPED | AI_ADDRCONFIG)) | AI_NUMERICHOST;
-  return __real_getaddrinfo(literal.data(), service, &numeric, result);
+  if (!number || !fieldpost::table().knows(*number)) return EAI_NONAME;
+  auto entry = std::make_unique<ReservedEntry>();
+  entry->address.sin_family = AF_INET;
+  entry->address.sin_addr.s_addr = htonl(fieldpost::kAddressBlock | *number);
+  entry->info.ai_family = AF_INET;
+  entry->info.ai_socktype = hints != nullptr ? hints->ai_socktype : SOCK_STREAM;
+  entry->info.ai_protocol = hints != nullptr ? hints->ai_protocol : IPPROTO_TCP;
+  entry->info.ai_addrlen = sizeof entry->address;
+  entry->info.ai_addr = reinterpret_cast<sockaddr*>(&entry->address);
+  *result = &entry.release()->info;
+  return 0;
 }
+
+void __wrap_freeaddrinfo(addrinfo* list) { delete reinterpret_cast<ReservedEntry*>(list); }
 
 int __wrap_connect(int descriptor, const sockaddr* address, socklen_t length) {
   const auto number = fieldpost::number_of_address(address, length);

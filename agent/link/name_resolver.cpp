@@ -3,18 +3,14 @@
 // and a thread posts to the loop only while the resolver (and so the loop) exists.
 #include "agent/link/name_resolver.hpp"
 
-#include <netdb.h>
-#include <netinet/in.h>
 #include <pthread.h>
-#include <sys/socket.h>
 
 #include <algorithm>
-#include <cstring>
 #include <list>
 #include <mutex>
 #include <optional>
-#include <system_error>
-#include <thread>
+
+#include "agent/link/host_names.hpp"
 
 namespace fieldpost {
 
@@ -47,6 +43,7 @@ struct NameResolver::Desk {
       }
       if (addresses) {
         auto with_port = *addresses;
+        if (with_port.size() > kAddressesMax) with_port.resize(kAddressesMax);
         for (auto& address : with_port) address.port = question->port;
         question->answer(std::move(with_port));
       } else {
@@ -56,71 +53,34 @@ struct NameResolver::Desk {
   }
 };
 
-namespace {
+struct NameResolver::Errand {
+  std::shared_ptr<Desk> desk;
+  std::string name;
 
-/// IPv6 and IPv4 in turn, each family in the order getaddrinfo() sorted it (RFC 6724), so that a
-/// host whose IPv6 is broken costs one share of the time-out and not all of it.
-NameResolver::Addresses interleaved(const NameResolver::Addresses& sorted) {
-  if (sorted.empty()) return {};
-  NameResolver::Addresses first;
-  NameResolver::Addresses second;
-  for (const auto& address : sorted) (address.family == sorted.front().family ? first : second).push_back(address);
-  NameResolver::Addresses mixed;
-  for (std::size_t i = 0; i < std::max(first.size(), second.size()); ++i) {
-    if (i < first.size()) mixed.push_back(first[i]);
-    if (i < second.size()) mixed.push_back(second[i]);
+  static void* run(void* pointer) {
+    const std::unique_ptr<Errand> errand{static_cast<Errand*>(pointer)};
+    const auto& [desk, name] = *errand;
+    pthread_setname_np(pthread_self(), "name-look-up");
+    auto addresses = desk->look_up(name);
+    const std::lock_guard guard{desk->mutex};
+    desk->running.erase(std::find(desk->running.begin(), desk->running.end(), name));
+    if (desk->loop == nullptr) return nullptr;
+    desk->loop->post([desk = desk, name = name, addresses = std::move(addresses)] { desk->answer(name, addresses); });
+    return nullptr;
   }
-  if (mixed.size() > NameResolver::kAddressesMax) mixed.resize(NameResolver::kAddressesMax);
-  return mixed;
+};
+
+/// False if no thread could be started. pthread_create() says so; std::thread would throw.
+bool NameResolver::start_look_up(const std::shared_ptr<Desk>& desk, const std::string& name) {
+  auto errand = std::make_unique<Errand>(Errand{desk, name});
+  pthread_t thread{};
+  if (pthread_create(&thread, nullptr, &Errand::run, errand.get()) != 0) return false;
+  static_cast<void>(errand.release());  // the thread's now
+  pthread_detach(thread);
+  return true;
 }
 
-std::optional<SocketAddress> from_system(const addrinfo& entry) {
-  SocketAddress address;
-  if (entry.ai_family == AF_INET) {
-    sockaddr_in internet{};
-    std::memcpy(&internet, entry.ai_addr, sizeof internet);
-    std::memcpy(address.bytes.data(), &internet.sin_addr, sizeof internet.sin_addr);
-    return address;
-  }
-  if (entry.ai_family == AF_INET6) {
-    sockaddr_in6 internet{};
-    std::memcpy(&internet, entry.ai_addr, sizeof internet);
-    address.family = SocketAddress::Family::v6;
-    address.scope = internet.sin6_scope_id;
-    std::memcpy(address.bytes.data(), &internet.sin6_addr, sizeof internet.sin6_addr);
-    return address;
-  }
-  return std::nullopt;
-}
-
-Result<NameResolver::Addresses> ask_system(const std::string& name) {
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* list = nullptr;
-  const int failed = getaddrinfo(name.c_str(), nullptr, &hints, &list);
-  if (failed == EAI_NONAME || failed == EAI_NODATA) {
-    return Error{ErrorKind::NotPresent,
-                 "the name '" + name + "' does not resolve; check the host in the URL, or add it to the DNS"};
-  }
-  if (failed != 0) {
-    return Error{ErrorKind::Unavailable, "the name '" + name + "' could not be looked up (" + gai_strerror(failed) +
-                                             "); check that the DNS server of this device answers"};
-  }
-  NameResolver::Addresses addresses;
-  for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
-    if (const auto address = from_system(*entry)) addresses.push_back(*address);
-  }
-  freeaddrinfo(list);
-  if (addresses.empty()) {
-    return Error{ErrorKind::NotPresent, "the name '" + name + "' has no IPv4 or IPv6 address; check the DNS"};
-  }
-  return interleaved(addresses);
-}
-
-}  // namespace
-
-NameResolver::LookUp NameResolver::system_look_up() { return ask_system; }
+NameResolver::LookUp NameResolver::system_look_up() { return look_up_host; }
 
 NameResolver::NameResolver(EventLoop& loop, LookUp look_up) : desk_{std::make_shared<Desk>()} {
   desk_->loop = &loop;
@@ -158,16 +118,7 @@ Subscription NameResolver::resolve(const std::string& host, std::uint16_t port, 
   }
 
   running.push_back(host);
-  try {
-    std::thread{[desk = desk_, host] {
-      pthread_setname_np(pthread_self(), "name-look-up");
-      auto addresses = desk->look_up(host);
-      const std::lock_guard guard{desk->mutex};
-      desk->running.erase(std::find(desk->running.begin(), desk->running.end(), host));
-      if (desk->loop == nullptr) return;
-      desk->loop->post([desk, host, addresses = std::move(addresses)] { desk->answer(host, addresses); });
-    }}.detach();
-  } catch (const std::system_error&) {  // std::thread has no other way to say it
+  if (!start_look_up(desk_, host)) {
     running.pop_back();
     answer_later(Error{ErrorKind::Full, "no thread could be started for a name look-up; memory or a limit ran out"});
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names to addresses without ever waiting: getaddrinfo() may take a minute when the DNS server is
-// silent and cannot be called off, so each look-up runs on a thread of its own that nobody joins.
+// Names to addresses without ever waiting: a look-up may take a minute when the DNS server is silent
+// and cannot be called off, so each look-up runs on a thread of its own that nobody joins.
 // A look-up that was given up runs on; who asks for the same name meanwhile gets its answer, and at
 // most kLookUpsMax exist, however often callers come back.
 #pragma once
@@ -37,13 +37,15 @@ class NameResolver {
   ///         Unavailable  the DNS server failed, or kLookUpsMax look-ups have not come back
   Subscription resolve(const std::string& host, std::uint16_t port, Answer answer);
 
-  static LookUp system_look_up();
+  static LookUp system_look_up();  ///< look_up_host()
 
   static constexpr std::size_t kLookUpsMax = 2;
   static constexpr std::size_t kAddressesMax = 8;
 
  private:
   struct Desk;
+  struct Errand;
+  static bool start_look_up(const std::shared_ptr<Desk>& desk, const std::string& name);
   std::shared_ptr<Desk> desk_;  // shared with the threads, which may outlive the resolver
 };
 

@@ -9,9 +9,9 @@
 #include <optional>
 #include <utility>
 
-#include "agent/rules/glob.hpp"
 #include "agent/rules/sentences.hpp"
 #include "hal/counter_step.hpp"
+#include "platform/glob.hpp"
 
 namespace fieldpost {
 namespace {

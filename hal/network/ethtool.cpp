@@ -2,7 +2,6 @@
 // Statistics of network hardware by ioctl(2) SIOCETHTOOL and by the generic netlink family "ethtool".
 #include "hal/network/ethtool.hpp"
 
-#include <fnmatch.h>
 #include <linux/ethtool.h>
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
@@ -18,6 +17,7 @@
 #include "hal/network/ethernet_groups.hpp"
 #include "hal/network/ethtool_name.hpp"
 #include "hal/network/link.hpp"
+#include "platform/glob.hpp"
 
 namespace fieldpost {
 namespace {
@@ -168,7 +168,7 @@ class EthtoolSource final : public Source {
 
   bool is_wanted(const std::string& statistic) const {
     return !statistic.empty() && std::ranges::any_of(wanted_, [&](const std::string& pattern) {
-      return ::fnmatch(pattern.c_str(), statistic.c_str(), 0) == 0;
+      return matches_glob(pattern, statistic);
     });
   }
 

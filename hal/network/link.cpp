@@ -2,9 +2,8 @@
 // The series of a link.
 #include "hal/network/link.hpp"
 
-#include <fnmatch.h>
-
 #include "hal/metric.hpp"
+#include "platform/glob.hpp"
 
 namespace fieldpost {
 namespace {
@@ -108,7 +107,7 @@ void LinkSeries::pass_on_state(SampleSink& sink, BootTime now) const {
 
 bool LinkFilter::wants(const std::string& device) const {
   for (const std::string& pattern : excluded_) {
-    if (::fnmatch(pattern.c_str(), device.c_str(), 0) == 0) return false;
+    if (matches_glob(pattern, device)) return false;
   }
   return true;
 }

@@ -15,7 +15,6 @@
 #include <csignal>
 
 #include "agent/link/link.hpp"
-#include "agent/link/name_service.hpp"
 #include "platform/event_loop.hpp"
 #include "platform/json.hpp"
 #include "platform/log.hpp"
@@ -294,7 +293,6 @@ class Probe {
 }  // namespace fieldpost
 
 int main(int count, char** words) {
-  fieldpost::configure_name_service();
   fieldpost::Arguments arguments;
   fieldpost::parse(count, words, arguments);
   const auto loop = fieldpost::make_event_loop(arguments.clock);

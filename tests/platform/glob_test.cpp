@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/rules/glob.hpp"
+#include "platform/glob.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Globs over names and label values. Two positions to fall back to instead of recursion: the cost
 // is at most pattern times text, so that no pattern can hold up the loop.
-#include "agent/rules/glob.hpp"
+#include "platform/glob.hpp"
 
 namespace fieldpost {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Globs, as rules use them to choose series.
+// Globs, as the configuration uses them to choose series, devices and statistics.
 #pragma once
 
 #include <string_view>
