@@ -67,7 +67,7 @@ TEST_LIBRARIES = ("gtest/", "gmock/", "benchmark/")
 SYSTEM_FOLDERS = ("sys/", "net/", "netinet/", "arpa/", "linux/", "asm/", "bits/")
 SYSTEM_HEADERS = set(
     """arm_acle.h cpuid.h cxxabi.h dirent.h dlfcn.h elf.h endian.h errno.h fcntl.h features.h fnmatch.h getopt.h glob.h
-    grp.h immintrin.h ifaddrs.h langinfo.h libgen.h limits.h mntent.h netdb.h nmmintrin.h nss.h poll.h pthread.h pty.h pwd.h
-    resolv.h sched.h signal.h spawn.h stdint.h stdio.h stdlib.h string.h syslog.h termios.h threads.h time.h ucontext.h unistd.h
-    utmp.h wchar.h""".split()
+    grp.h immintrin.h ifaddrs.h langinfo.h libgen.h limits.h malloc.h mntent.h netdb.h nmmintrin.h nss.h poll.h pthread.h pty.h
+    pwd.h resolv.h sched.h signal.h spawn.h stdint.h stdio.h stdlib.h string.h syslog.h termios.h threads.h time.h ucontext.h
+    unistd.h utmp.h wchar.h""".split()
 )
