@@ -239,6 +239,37 @@ def test_address_without_a_route(refused):
 
 
 @needs_root
+def test_name_from_a_dns_server(certificates, probe, tmp_path):
+    """An alias, whose own name has a dead IPv6 and a live IPv4 address."""
+    for program in ("mosquitto", "dnsmasq"):
+        if not shutil.which(program):
+            pytest.skip(f"{program} is not installed")
+    resolv = tmp_path / "resolv.conf"
+    resolv.write_text("nameserver 127.0.0.1\n")
+    (tmp_path / "broker.conf").write_text(
+        f"listener 8883 127.0.0.1\ncafile {certificates.ca.root}\ncertfile {certificates.elsewhere.chain}\n"
+        f"keyfile {certificates.elsewhere.key}\nrequire_certificate true\nallow_anonymous true\nuser root\n")
+    setup = (f"mount --make-rprivate / && mount --bind {resolv} /etc/resolv.conf && ip link set lo up && "
+             "(dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file --no-hosts --no-resolv --user=root --listen-address=127.0.0.1 "
+             "--cname=broker.example,gw.example --host-record=gw.example,127.0.0.1,2001:db8::7 "
+             f"& echo $! > {tmp_path}/dns.pid) && (mosquitto -c {tmp_path}/broker.conf & echo $! > {tmp_path}/broker.pid) && "
+             f"sleep 1 && \"$@\"; code=$?; kill $(cat {tmp_path}/broker.pid {tmp_path}/dns.pid); exit $code")
+    answer = probe(8883, prefix=[*NAMESPACE, setup, "sh"], url="mqtts://broker.example:8883", publish=5, connect_timeout=6).result()
+    assert answer["acknowledged"] == 5, answer
+    assert answer["peer"] == "broker.example:8883 (127.0.0.1)"
+
+
+@needs_root
+def test_dns_server_that_is_not_there(probe, tmp_path):
+    resolv = tmp_path / "resolv.conf"
+    resolv.write_text("nameserver 127.0.0.1\n")
+    setup = f"mount --make-rprivate / && mount --bind {resolv} /etc/resolv.conf && ip link set lo up && exec \"$@\""
+    answer = probe(0, prefix=[*NAMESPACE, setup, "sh"], url="mqtts://broker.example:8883").result()
+    assert answer["error"] == ("the name 'broker.example' could not be looked up (Host name lookup failure); check that the DNS server "
+                               "of this device answers")
+
+
+@needs_root
 def test_first_of_two_addresses_is_dead(certificates, probe, tmp_path):
     """A name with a dead address first still gets through within the time-out, by its second."""
     hosts = tmp_path / "hosts"
