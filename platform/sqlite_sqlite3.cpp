@@ -187,6 +187,9 @@ Result<void> Sqlite::configure(const Options& options) {
       return last_error(connection_, "configure");
   }
   TRY(execute("PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0"));
+  // Before anything that reads the file, and the size of the cache does: a log once opened with a -shm file
+  // keeps it.
+  if (options.exclusive && !options.read_only) TRY(execute("PRAGMA locking_mode = EXCLUSIVE"));
   TRY(execute(("PRAGMA cache_size = -" + std::to_string(options.cache_bytes / 1024)).c_str()));
   if (options.read_only) {
     // The first look at the file; here "not a database" shows.
@@ -194,10 +197,8 @@ Result<void> Sqlite::configure(const Options& options) {
     return {};
   }
 
-  // In this order: a page size counts only before the first page, the locking mode before the WAL
-  // is opened (then its index lives in our memory and there is no -shm file).
+  // A page size counts only before the first page.
   TRY(execute(("PRAGMA page_size = " + std::to_string(options.page_bytes)).c_str()));
-  if (options.exclusive) TRY(execute("PRAGMA locking_mode = EXCLUSIVE"));
   const std::string mode = TRY(ask(*this, "PRAGMA journal_mode = WAL"));
   if (mode != "wal") {
     return Error{ErrorKind::Io,

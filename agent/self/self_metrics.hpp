@@ -36,6 +36,7 @@ inline constexpr Metric kOutboxBytes{"fieldpost_outbox_bytes", "Size of the outb
 inline constexpr Metric kDurable{"fieldpost_readings_durable_total", "Readings made durable.", "", kCounter};
 inline constexpr Metric kAcknowledged{"fieldpost_readings_acknowledged_total", "Readings acknowledged by the broker.", "", kCounter};
 inline constexpr Metric kCommits{"fieldpost_outbox_commits_total", "Commits to the outbox.", "", kCounter};
+inline constexpr Metric kDurableDelay{"fieldpost_outbox_durable_delay_seconds", "How old the oldest reading was when the latest commit made it durable, or is if it still waits.", "seconds", kGauge};
 inline constexpr Metric kWaiting{"fieldpost_outbox_waiting_readings", "Readings that wait for the broker, by lane.", "", kGauge};
 inline constexpr Metric kReadingsDropped{"fieldpost_readings_dropped_total", "Readings dropped from the outbox, by lane; each is reported as a gap.", "", kCounter};
 

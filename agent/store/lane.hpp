@@ -17,6 +17,15 @@ enum class Lane : std::uint8_t {
 
 inline constexpr std::array kLanes{Lane::alert, Lane::event, Lane::live, Lane::bulk};
 
-std::string_view to_string(Lane lane) noexcept;
+/// As topics, messages and logs spell them.
+constexpr std::string_view to_string(Lane lane) noexcept {
+  switch (lane) {
+    case Lane::alert: return "alert";
+    case Lane::event: return "event";
+    case Lane::live: return "live";
+    case Lane::bulk: return "bulk";
+  }
+  return "bulk";
+}
 
 }  // namespace fieldpost

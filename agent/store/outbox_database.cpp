@@ -67,8 +67,8 @@ Result<std::int64_t> OutboxDatabase::number(const char* pragma) {
 Result<void> OutboxDatabase::load() {
   newest_seq_ = static_cast<std::uint64_t>(std::max<std::int64_t>(TRY(number("user_version")), 0));
   page_bytes_ = std::max<std::int64_t>(TRY(number("page_size")), 1);  // a file keeps the size it was made with
-  auto property = TRY(database_.prepare("SELECT value FROM property WHERE name = 'epoch'"));
-  if (TRY(property.step())) epoch_ = std::bit_cast<Epoch>(property.integer(0));
+  auto property = TRY(database_.prepare("SELECT name = 'epoch', value FROM property WHERE name IN ('epoch', 'succeeds')"));
+  while (TRY(property.step())) (property.integer(0) != 0 ? epoch_ : succeeds_) = std::bit_cast<Epoch>(property.integer(1));
   waiting_ = {};
   std::vector<std::uint64_t> held;
   auto rows = TRY(database_.prepare("SELECT lane, row, epoch, seq, readings FROM segment"));
@@ -117,14 +117,18 @@ Result<std::uint64_t> OutboxDatabase::oldest_waiting() {
   return oldest;
 }
 
-Result<void> OutboxDatabase::begin_epoch(Epoch epoch) {
+Result<void> OutboxDatabase::begin_epoch(Epoch epoch, Epoch succeeds, const std::vector<Gap>& lost, const OutboxMoment& moment) {
+  OutboxTransaction work{*this, moment};
   auto transaction = TRY(SqliteTransaction::begin(database_));
-  auto property = TRY(database_.prepare("INSERT OR REPLACE INTO property VALUES('epoch', ?)"));
+  auto property = TRY(database_.prepare("INSERT OR REPLACE INTO property VALUES('epoch', ?), ('succeeds', ?)"));
   property.bind(1, std::bit_cast<std::int64_t>(epoch));
+  property.bind(2, std::bit_cast<std::int64_t>(succeeds));
   TRY(property.run());
+  for (const Gap& gap : lost) TRY(work.record(gap));
   TRY(database_.execute("PRAGMA user_version = 0"));
   TRY(transaction.commit());
   epoch_ = epoch;
+  succeeds_ = succeeds;
   newest_seq_ = 0;
   newest_held_run_ = 0;
   consistent_ = true;

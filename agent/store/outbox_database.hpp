@@ -3,6 +3,7 @@
 // transaction, so that a power cut leaves the state before or after it. Used on the store's worker only.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -95,8 +96,17 @@ class OutboxDatabase {
   /// The oldest seq of this epoch that waits; 0 if none does.
   Result<std::uint64_t> oldest_waiting();
 
-  /// Starts counting from 1 again. What waits keeps its identity.
-  Result<void> begin_epoch(Epoch epoch);
+  /// Starts counting from 1 again. What waits keeps its identity. In the same transaction it is noted which
+  /// epoch the marks outside bear, and what of it is known to be lost, so that a crash before the marks are
+  /// written makes nobody report it twice.
+  Result<void> begin_epoch(Epoch epoch, Epoch succeeds, const std::vector<Gap>& lost, const OutboxMoment& moment);
+  /// What the latest begin_epoch() was told; 0 if none.
+  Epoch succeeds() const noexcept { return succeeds_; }
+
+  /// Rows given to new segments are greater than any that was handed out in this process, also by another
+  /// database before this one: who has a segment in hand names it by its row.
+  void keep_rows_above(std::int64_t row) { newest_row_ = std::max(newest_row_, row); }
+  std::int64_t newest_row() const noexcept { return newest_row_; }
 
   /// Makes the change durable whole, or not at all. Drops by age and by quota, oldest of bulk first, and
   /// turns unreported gaps into a segment of the event lane unless one waits already.
@@ -125,6 +135,7 @@ class OutboxDatabase {
   const BootTable* boots_;
   std::int64_t page_bytes_ = kPageBytes;
   Epoch epoch_ = 0;
+  Epoch succeeds_ = 0;
   std::uint64_t newest_seq_ = 0;
   std::int64_t newest_row_ = 0;
   LaneCounts waiting_;

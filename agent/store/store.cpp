@@ -21,6 +21,8 @@ constexpr milliseconds kRetryFirst{1'000};
 constexpr milliseconds kRetryMax{30'000};
 /// close() tries so often to get everything onto the disk.
 constexpr int kCloseAttemptsMax = 3;
+/// Later than promised by so much, and a person is told.
+constexpr milliseconds kLateAfter{1'000};
 /// Gaps kept in memory apart by lane and cause; the disk keeps them apart further.
 constexpr std::size_t kMemoryGapsMax = 64;
 /// Lanes from the first to be dropped to the last.
@@ -49,6 +51,7 @@ struct Store::Impl {
   template <typename Reading>
   void add(Lane lane, Reading&& reading) {
     if (closed) return;
+    if (pending[index(lane)].empty() && !pending_since[index(lane)]) pending_since[index(lane)] = loop.clock().now();
     pending[index(lane)].add(std::forward<Reading>(reading));
     const std::size_t bytes = memory_bytes();
     if (bytes > options.memory_bytes_max) drop_from_memory(bytes - options.memory_bytes_max);
@@ -92,7 +95,32 @@ struct Store::Impl {
     if (change.gaps.size() < kMemoryGapsMax) change.gaps.push_back(gap);
   }
 
+  using Instants = std::array<std::optional<BootTime>, kLanes.size()>;
+
+  /// How long the oldest of these has waited.
+  nanoseconds age_of(const Instants& instants) const {
+    nanoseconds age{0};
+    for (const auto& since : instants) {
+      if (since) age = std::max(age, loop.clock().now() - *since);
+    }
+    return age;
+  }
+
+  nanoseconds not_durable_for() const { return std::max(age_of(pending_since), age_of(work_since)); }
+
+  /// Said when promise P1 is late by kLateAfter, and again whenever it has become twice as late; not while the
+  /// log has said already that the disk does not answer at all.
+  void watch_delay() {
+    const nanoseconds age = not_durable_for();
+    if (said_error || age < std::max<nanoseconds>(late_next, options.flush_interval + kLateAfter)) return;
+    late_next = 2 * age;
+    log.warn("readings late on the disk", {{"age_ms", std::chrono::round<milliseconds>(age).count()},
+                                           {"promised_ms", options.flush_interval.count()},
+                                           {"waits_for", work ? "the disk" : "the next commit"}});
+  }
+
   void tick() {
+    watch_delay();
     if (!retry_timer) start_soon(kEverything);
   }
 
@@ -120,7 +148,9 @@ struct Store::Impl {
     if (boots_changed) work->boots.assign(boots.rows().begin(), boots.rows().end());
     boots_changed = false;
     for (const Lane lane : kLanes) {
-      if (lanes[index(lane)]) work->batches[index(lane)] = std::exchange(pending[index(lane)], Batch{});
+      if (!lanes[index(lane)]) continue;
+      work->batches[index(lane)] = std::exchange(pending[index(lane)], Batch{});
+      work_since[index(lane)] = std::exchange(pending_since[index(lane)], std::nullopt);
     }
     work_bytes = bytes_of(work->batches);
     work_readings = readings_of(work->batches);
@@ -182,7 +212,12 @@ struct Store::Impl {
     say_change(was_ok, error_before);
     if (done->result) {
       retry_delay = kRetryFirst;
+      end_delay();
     } else {
+      for (const Lane lane : kLanes) {
+        auto& since = work_since[index(lane)];
+        if (since) pending_since[index(lane)] = std::exchange(since, std::nullopt);
+      }
       retry_later();
     }
     for (const auto& callback : std::exchange(work_callbacks, {})) callback(done->result);
@@ -195,6 +230,15 @@ struct Store::Impl {
     }
     if (!work && is_wanted && !closed) start_work(wanted);
     if (!work && !flush_callbacks.empty() && !closed) start_work(kEverything);  // somebody asked meanwhile
+  }
+
+  /// What was on the worker is durable now.
+  void end_delay() {
+    durable_delay = age_of(work_since);
+    work_since = {};
+    if (late_next == nanoseconds{0} || not_durable_for() > options.flush_interval) return;
+    log.info("readings in time on the disk again", {{"delay_ms", std::chrono::round<milliseconds>(durable_delay).count()}});
+    late_next = nanoseconds{0};
   }
 
   void put_back(OutboxChange&& back) {
@@ -245,6 +289,11 @@ struct Store::Impl {
   std::unordered_set<std::int64_t> acknowledged_rows;  ///< not deleted yet: not to be handed out again
   BootTable boots;
   bool boots_changed = false;
+
+  Instants pending_since;  ///< when the oldest that waits here was added
+  Instants work_since;     ///< the same of what is on the worker
+  nanoseconds durable_delay{0};
+  nanoseconds late_next{0};  ///< what age is worth a line; 0: none was said
 
   std::shared_ptr<DiskWork> work;  ///< on the worker now; shared because the jobs that bear it are copyable
   std::size_t work_bytes = 0;
@@ -370,6 +419,7 @@ StoreStatus Store::status() const {
     status.waiting_readings[index(lane)] = impl.figures.waiting[index(lane)].readings;
   }
   status.memory_readings = readings_of(impl.pending) + (impl.work ? impl.work_readings : 0) + impl.figures.doubtful_readings;
+  status.durable_delay = std::max(impl.durable_delay, impl.not_durable_for());
   status.dropped_readings = impl.dropped;
   status.durable_readings = impl.durable_readings;
   status.acknowledged_readings = impl.acknowledged_readings;

@@ -32,6 +32,9 @@ struct StoreStatus {
   std::int64_t file_bytes = 0;         ///< of outbox.db, without its free pages
   std::size_t memory_bytes = 0;        ///< readings not yet durable
   std::uint64_t memory_readings = 0;
+  /// Age of the oldest reading when the latest commit made it durable, or of one that waits longer already:
+  /// what promise P1 bounds by the flush interval and one commit.
+  nanoseconds durable_delay{0};
   std::array<std::uint64_t, kLanes.size()> waiting_segments{};
   std::array<std::uint64_t, kLanes.size()> waiting_readings{};
   std::array<std::uint64_t, kLanes.size()> dropped_readings{};  ///< since start

@@ -109,7 +109,7 @@ Result<void> StoreDisk::try_once(DiskWork& work) {
     }
     work.boots.clear();
   }
-  if (outbox_->newest_seq() > OutboxDatabase::kSeqMax - OutboxDatabase::kSeqSpare) TRY(begin_epoch());
+  if (outbox_->newest_seq() > OutboxDatabase::kSeqMax - OutboxDatabase::kSeqSpare) TRY(begin_epoch({}, work.moment));
   return apply(work);
 }
 
@@ -139,6 +139,7 @@ Result<void> StoreDisk::open_outbox(DiskWork& work) {
   if (read) marks_ = read;
   const OutboxOptions options{.path = path("outbox.db"), .vfs = ground_.vfs, .quota_bytes = options_.quota_bytes, .age_max = options_.age_max};
   outbox_ = TRY(OutboxDatabase::open(options, boots_));
+  outbox_->keep_rows_above(newest_row_);
   auto settled = settle_epoch(work);
   if (!settled) outbox_.reset();
   return settled;
@@ -151,39 +152,60 @@ Result<void> StoreDisk::settle_epoch(DiskWork& work) {
   const std::uint64_t newest = outbox_->newest_seq();
   const bool marks_agree = marks_ && marks_->epoch == epoch && marks_->newest_seq <= newest &&
                            newest - marks_->newest_seq <= kUnannouncedMax && outbox_->bears_all_since(marks_->newest_seq);
-  if (epoch != 0 && marks_agree && state_->state().epoch == epoch) return {};
+  if (epoch != 0 && marks_agree && state_->state().epoch == epoch) {
+    if (marks_->newest_seq == newest) return {};
+    // Numbers that a crash kept from being announced: from now on they may leave the device.
+    Marks marks = *marks_;
+    marks.newest_seq = newest;
+    marks.oldest_waiting = TRY(outbox_->oldest_waiting());
+    write_marks(marks);
+    return {};
+  }
 
+  std::vector<Gap> lost;
   const bool is_first_start = state_->state().epoch == 0 && !marks_ && newest == 0;
   if (!is_first_start && (newest > 0 || (marks_ && marks_->newest_seq > 0))) {
     std::string why = "the outbox was lost";
     if (epoch != 0) why = "the outbox does not agree with what was noted outside it (restored from a copy, or damaged)";
     work.events.push_back(event_of("outbox_new_epoch", why + "; message numbers begin anew in a new epoch", work.moment.now));
     log_.warn("outbox begins a new epoch", {{"directory", options_.directory}, {"why", why}});
-    if (marks_ && marks_->epoch == epoch && marks_->newest_seq > newest) record_lost(work, newest + 1, marks_->newest_seq);
-    if (marks_ && epoch == 0 && marks_->oldest_waiting > 0) record_lost(work, marks_->oldest_waiting, marks_->newest_seq);
+    if (marks_ && marks_->epoch == epoch && marks_->newest_seq > newest) lost = gaps_of(newest + 1, marks_->newest_seq);
+    // A database of another epoch knows nothing of what the marks speak of, unless it is the one that was
+    // beginning the epoch after it when the power went.
+    if (marks_ && marks_->epoch != epoch && marks_->epoch != outbox_->succeeds() && marks_->oldest_waiting > 0) {
+      lost = gaps_of(marks_->oldest_waiting, marks_->newest_seq);
+    }
   }
-  return begin_epoch();
+  TRY(begin_epoch(lost, work.moment));
+  // Not added up: an outbox that proves damaged only now makes us come here twice.
+  for (const Gap& gap : lost) work.lost[index(gap.lane)] = gap.readings;
+  return {};
 }
 
 /// Which lanes the numbers belong to died with the database; so each lane reports the range, with as many
 /// readings as are known to have waited (none, where the damage was found at start).
-void StoreDisk::record_lost(DiskWork& work, std::uint64_t first_seq, std::uint64_t last_seq) const {
+std::vector<Gap> StoreDisk::gaps_of(std::uint64_t first_seq, std::uint64_t last_seq) const {
+  std::vector<Gap> gaps;
   for (const Lane lane : kLanes) {
     const std::uint64_t waited = last_known_waiting_[index(lane)].readings;
     const std::uint64_t waiting = outbox_->waiting()[index(lane)].readings;
     const std::uint64_t readings = waited > waiting ? waited - waiting : 0;
-    work.lost[index(lane)] += readings;
-    work.change.gaps.push_back({.cause = Gap::Cause::damage, .lane = lane, .readings = readings, .epoch = marks_->epoch,
-                                .first_seq = first_seq, .last_seq = last_seq});
+    gaps.push_back({.cause = Gap::Cause::damage, .lane = lane, .readings = readings, .epoch = marks_->epoch,
+                    .first_seq = first_seq, .last_seq = last_seq});
   }
+  return gaps;
 }
 
-Result<void> StoreDisk::begin_epoch() {
+/// Marks that speak of what waited stay as they are until the first commit of the epoch: should this outbox
+/// prove damaged after all, nothing but they knows of it.
+Result<void> StoreDisk::begin_epoch(const std::vector<Gap>& lost, const OutboxMoment& moment) {
   const Epoch epoch = random_epoch();
-  TRY(outbox_->begin_epoch(epoch));
-  const Marks marks{.epoch = epoch, .newest_seq = 0, .newest_acknowledged = 0, .oldest_waiting = 0};
-  TRY(mark_storage_->write(marks));
-  marks_ = marks;
+  TRY(outbox_->begin_epoch(epoch, marks_ ? marks_->epoch : 0, lost, moment));
+  if (!marks_ || marks_->oldest_waiting == 0) {
+    const Marks marks{.epoch = epoch, .newest_seq = 0, .newest_acknowledged = 0, .oldest_waiting = 0};
+    TRY(mark_storage_->write(marks));
+    marks_ = marks;
+  }
   StoredState state = state_->state();
   state.epoch = epoch;
   return state_->store(state);
@@ -252,10 +274,8 @@ void StoreDisk::announce(DiskWork& work, OutboxOutcome outcome) {
   if (marks_ && marks_->epoch == marks.epoch) marks.newest_acknowledged = marks_->newest_acknowledged;
   marks.newest_acknowledged = std::max(marks.newest_acknowledged, outcome.newest_acknowledged);
   if (const auto oldest = outbox_->oldest_waiting()) marks.oldest_waiting = *oldest;
-  if (auto written = mark_storage_->write(marks); !written) {
-    log_.warn("outbox marks not written", {{"directory", options_.directory}, {"error", written.error().sentence()}});
-  }
-  marks_ = marks;
+  write_marks(marks);
+  newest_row_ = outbox_->newest_row();
   if (log_.enabled(LogLevel::debug)) {
     for (const SegmentHeader& header : outcome.durable) {
       log_.debug("segment durable", {{"lane", to_string(header.lane)}, {"epoch", to_text(header.epoch)}, {"seq", header.seq},
@@ -267,6 +287,13 @@ void StoreDisk::announce(DiskWork& work, OutboxOutcome outcome) {
     }
   }
   work.outcomes.push_back(std::move(outcome));
+}
+
+void StoreDisk::write_marks(const Marks& marks) {
+  if (auto written = mark_storage_->write(marks); !written) {
+    log_.warn("outbox marks not written", {{"directory", options_.directory}, {"error", written.error().sentence()}});
+  }
+  marks_ = marks;
 }
 
 std::vector<OutboxRow> StoreDisk::fetch(Lane lane, std::int64_t after, std::size_t count, std::size_t bytes_max,
@@ -305,6 +332,7 @@ DiskFigures StoreDisk::figures() {
   if (outbox_) {
     figures.epoch = outbox_->epoch();
     figures.newest_seq = outbox_->newest_seq();
+    figures.newest_acknowledged = marks_ && marks_->epoch == figures.epoch ? marks_->newest_acknowledged : 0;
     figures.waiting = outbox_->waiting();
     figures.file_bytes = outbox_->file_bytes();
   }

@@ -82,12 +82,13 @@ class StoreDisk {
   Result<void> open(DiskWork& work);
   Result<void> open_outbox(DiskWork& work);
   Result<void> settle_epoch(DiskWork& work);
-  Result<void> begin_epoch();
+  Result<void> begin_epoch(const std::vector<Gap>& lost, const OutboxMoment& moment);
   void settle_doubt(DiskWork& work);
   Result<void> try_once(DiskWork& work);
   Result<void> apply(DiskWork& work);
   Result<void> set_aside_outbox(DiskWork& work);
-  void record_lost(DiskWork& work, std::uint64_t first_seq, std::uint64_t last_seq) const;
+  std::vector<Gap> gaps_of(std::uint64_t first_seq, std::uint64_t last_seq) const;
+  void write_marks(const Marks& marks);
   void announce(DiskWork& work, OutboxOutcome outcome);
   std::string sentence_of(const Error& error) const;
   std::string path(const char* name) const { return options_.directory + "/" + name; }
@@ -105,6 +106,7 @@ class StoreDisk {
   std::optional<std::vector<BootRow>> loaded_boots_;
   std::optional<Doubtful> doubtful_;
   LaneCounts last_known_waiting_;
+  std::int64_t newest_row_ = 0;  ///< of any outbox that this process had
   std::optional<Error> error_;
 };
 

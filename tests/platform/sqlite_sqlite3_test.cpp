@@ -53,6 +53,20 @@ TEST_F(SqliteTest, OpensWithTheSettingsThatKeepItsPromises) {
   EXPECT_FALSE(directory_.exists("outbox.db-shm"));
 }
 
+TEST_F(SqliteTest, NeedsNoSharedMemoryForALogThatIsThereAlready) {
+  Sqlite database = open();
+  ASSERT_TRUE(database.execute("CREATE TABLE t(x)"));
+  const std::string content = directory_.read("outbox.db");
+  const std::string log = directory_.read("outbox.db-wal");
+  // As after a power cut: the log is there, nobody has removed it.
+  directory_.write("again.db", content);
+  directory_.write("again.db-wal", log);
+  auto again = Sqlite::open(directory_.file("again.db"), {});
+  ASSERT_TRUE(again) << again.error().sentence();
+  EXPECT_EQ(answer(*again, "SELECT count(*) FROM t"), "0");
+  EXPECT_FALSE(directory_.exists("again.db-shm"));
+}
+
 TEST_F(SqliteTest, TheSchemaCannotBeEditedByStatements) {
   Sqlite database = open();
   ASSERT_TRUE(database.execute("CREATE TABLE t(x)"));

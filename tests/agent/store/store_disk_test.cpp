@@ -225,6 +225,11 @@ TEST_F(StoreDiskTest, GoesOnWhenTheMarksCannotBeWritten) {
   ASSERT_TRUE(flush());
   EXPECT_EQ(store_->status().epoch, epoch);
   EXPECT_EQ(store_->status().newest_seq, 2U);
+  // And marked now, before it is sent: or it could be used again after the next damage.
+  const auto marks = make_mark_file(directory_.file("state/outbox.marks"))->read().value();
+  ASSERT_TRUE(marks);
+  EXPECT_EQ(marks->newest_seq, 2U);
+  EXPECT_EQ(marks->oldest_waiting, 1U);
 }
 
 TEST_F(StoreDiskTest, LetsASecondAgentOnTheSameDirectoryWait) {

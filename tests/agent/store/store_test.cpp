@@ -3,7 +3,9 @@
 #include "agent/store/store.hpp"
 
 #include <cmath>
+#include <semaphore>
 
+#include "agent/store/store_disk.hpp"
 #include "tests/agent/store/store_fixture.hpp"
 
 namespace fieldpost {
@@ -205,6 +207,80 @@ TEST_F(StoreTest, ReportsWhatALostOutboxHeld) {
   EXPECT_EQ(gaps[0].last_seq, 3U);
 }
 
+TEST_F(StoreTest, GivesRowsOfADamagedOutboxToNoSegmentOfTheNextOne) {
+  StoreDisk disk{options_, {}, log_.log(), table_};
+  std::array<std::uint64_t, kLanes.size()> dropped{};
+  const auto commit_some = [this, &disk](OutboxChange change = {}) {
+    DiskWork work;
+    work.change = std::move(change);
+    work.moment = {clock_.boot_id(), clock_.now()};
+    work.batches[index(Lane::live)].add(Sample{ids_[0], ++value_, clock_.now(), Quality::good});
+    disk.commit(work);
+    EXPECT_TRUE(work.result);
+  };
+  commit_some();
+  commit_some();
+  const auto before = disk.fetch(Lane::live, 0, 10, 1U << 20U, dropped);
+  ASSERT_EQ(before.size(), 2U);
+  disk.close();
+  directory_.write("state/outbox.db", std::string(5'000, 'x'));
+  commit_some();
+  const auto after = disk.fetch(Lane::live, 0, 10, 1U << 20U, dropped);
+  ASSERT_EQ(after.size(), 1U);
+  EXPECT_GT(after[0].row, before[1].row);  // who asks for what lies beyond the last row it knows gets it
+  // The acknowledgement of a message that was on its way meanwhile must not hit it.
+  commit_some({.acknowledged = {{Lane::live, before[0].row}, {Lane::live, before[1].row}}, .given_up = {}, .gaps = {}, .segments = {}});
+  EXPECT_EQ(disk.fetch(Lane::live, 0, 10, 1U << 20U, dropped).size(), 2U);
+}
+
+TEST_F(StoreTest, TellsOfALostOutboxThoughTheNextOneProvesDamagedBeforeItsFirstCommit) {
+  open();
+  add_samples();
+  ASSERT_TRUE(flush());
+  const Epoch epoch = store_->status().epoch;
+  store_->close();
+  for (int lost = 0; lost < 3; ++lost) {
+    directory_.write("state/outbox.db", "");
+    StoreDisk disk{options_, {}, log_.log(), table_};
+    DiskWork work;
+    work.moment = {clock_.boot_id(), clock_.now()};
+    disk.commit(work);
+    ASSERT_TRUE(work.result);
+    EXPECT_NE(disk.figures().epoch, epoch);
+  }
+  open();
+  add_samples();
+  ASSERT_TRUE(flush());
+  const auto gaps = gaps_of(fetch(Lane::event));
+  ASSERT_EQ(gaps.size(), kLanes.size());
+  EXPECT_EQ(gaps[0].epoch, epoch);
+  EXPECT_EQ(gaps[0].first_seq, 1U);
+  EXPECT_EQ(gaps[0].last_seq, 1U);
+}
+
+TEST_F(StoreTest, TellsOfWhatWaitedWhenACopyFromAnEarlierEpochIsPutBack) {
+  open();
+  add_samples();
+  ASSERT_TRUE(flush());
+  store_->close();
+  const std::string older = directory_.read("state/outbox.db");
+  directory_.write("state/outbox.db", "");
+  open();
+  add_samples();
+  ASSERT_TRUE(flush());
+  const Epoch second = store_->status().epoch;
+  const std::uint64_t newest = store_->status().newest_seq;
+  store_->close();
+  directory_.write("state/outbox.db", older);
+  open();
+  ASSERT_TRUE(flush());
+  bool told = false;
+  for (const Gap& gap : gaps_of(fetch(Lane::event))) {
+    told = told || (gap.epoch == second && gap.first_seq == 1U && gap.last_seq == newest);
+  }
+  EXPECT_TRUE(told);
+}
+
 TEST_F(StoreTest, SaysNothingOfLossWhenNothingWaitedInALostOutbox) {
   open();
   add_samples();
@@ -336,6 +412,46 @@ TEST_F(StoreTest, ShortensTheMessageOfAnEvent) {
   store_->add(event);
   ASSERT_TRUE(flush());
   EXPECT_EQ(decode_segment_content(fetch(Lane::event).at(0).bytes)->events.at(0).message.size(), Event::kMessageBytesMax);
+}
+
+/// Marks on a disk that does not come back from a write until it is let go.
+class HeldMarks final : public MarkStorage {
+ public:
+  HeldMarks(const std::string& path, std::counting_semaphore<>& may_write) : file_{make_mark_file(path)}, may_write_{may_write} {}
+  Result<std::optional<Marks>> read() override { return file_->read(); }
+  Result<void> write(const Marks& marks) override {
+    may_write_.acquire();
+    return file_->write(marks);
+  }
+
+ private:
+  std::unique_ptr<MarkStorage> file_;
+  std::counting_semaphore<>& may_write_;
+};
+
+TEST_F(StoreTest, SaysHowLateReadingsAreWhileTheDiskHoldsThemUpAndWhenThatIsOver) {
+  constexpr std::ptrdiff_t kPlenty = 1'000;
+  std::counting_semaphore<> may_write{1};  // for the new epoch
+  open({.vfs = {}, .marks = [&may_write](const std::string& path) { return std::make_unique<HeldMarks>(path, may_write); }});
+  ASSERT_TRUE(loop_.run_until([this] { return store_->status().disk_ok; }));
+  add_samples();
+  loop_.advance(options_.flush_interval - seconds{1});  // one second passed while they were added
+  EXPECT_EQ(store_->status().durable_delay, options_.flush_interval);
+  EXPECT_FALSE(log_.contains("readings late on the disk"));
+  loop_.advance(options_.flush_interval);
+  EXPECT_EQ(log_.count("readings late on the disk age_ms=20000 promised_ms=10000 waits_for=\"the disk\""), 1U);
+  loop_.advance(options_.flush_interval);
+  EXPECT_EQ(log_.count("readings late on the disk"), 1U);  // not yet twice as late
+  loop_.advance(options_.flush_interval);
+  EXPECT_EQ(log_.count("readings late on the disk"), 2U);
+  EXPECT_EQ(store_->status().durable_delay, seconds{40});
+  may_write.release(kPlenty);
+  ASSERT_TRUE(loop_.run_until([this] { return store_->status().durable_readings == added_; }));
+  ASSERT_TRUE(flush());
+  EXPECT_EQ(log_.count("readings in time on the disk again delay_ms=40000"), 1U);
+  add_samples();
+  ASSERT_TRUE(flush());
+  EXPECT_EQ(store_->status().durable_delay, seconds{1});
 }
 
 TEST_F(StoreTest, TakesNothingMoreOnceItIsClosed) {
