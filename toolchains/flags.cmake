@@ -87,6 +87,7 @@ endif()
 option(FIELDPOST_LTO "Optimise our own code at link time in release builds" ON)
 if(FIELDPOST_LTO AND FIELDPOST_PROFILE STREQUAL "release" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
+  list(APPEND FIELDPOST_LINK_FLAGS -Werror=odr -Werror=lto-type-mismatch)  # two rooms gave two things one name
 endif()
 
 # Warnings are errors unless someone is in the middle of something.

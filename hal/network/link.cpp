@@ -31,7 +31,7 @@ constexpr std::array<Metric, LinkCounters::field_count> kCounters{{
     {"node_network_receive_nohandler_total", "Network device statistic receive_nohandler.", "", kCounter},
 }};
 
-constexpr std::array<Metric, LinkState::field_count> kStates{{
+constexpr std::array<Metric, LinkAttributes::field_count> kStates{{
     {"node_network_address_assign_type", "Network device property: address_assign_type", "", kState},
     {"node_network_carrier", "Network device property: carrier", "", kState},
     {"node_network_carrier_changes_total", "Network device property: carrier_changes_total", "", kCounter},
@@ -70,7 +70,7 @@ Result<LinkSeries> LinkSeries::add(SeriesTable& table, const std::string& device
   return series;
 }
 
-void LinkSeries::set_state(SeriesTable& table, const LinkState& state) {
+void LinkSeries::set_state(SeriesTable& table, const LinkAttributes& state) {
   if (state == state_ && !present_.empty()) return;
   state_ = state;
   present_.clear();
@@ -81,7 +81,7 @@ void LinkSeries::set_state(SeriesTable& table, const LinkState& state) {
       present_.push_back({*id, *state.values[i]});
     }
   }
-  const auto flags = state.values[LinkState::flags];
+  const auto flags = state.values[LinkAttributes::flags];
   const std::string_view adminstate = !flags ? "unknown" : (*flags & kLinkFlagUp) != 0 ? "up" : "down";
   if (auto id = add_series(table, kIdentity,
                            {{"address", state.address},

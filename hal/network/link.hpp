@@ -30,7 +30,7 @@ struct LinkCounters {
 };
 
 /// Everything else about a link. What is not known is left out of the samples.
-struct LinkState {
+struct LinkAttributes {
   enum Field : std::size_t {
     address_assign_type, carrier, carrier_changes, carrier_up_changes, carrier_down_changes, device_id,
     dormant, flags, iface_id, iface_link, iface_link_mode, mtu_bytes, name_assign_type, net_dev_group,
@@ -44,7 +44,7 @@ struct LinkState {
   std::string duplex;
   std::string alias;
   std::string operstate;  ///< "up", as sysfs spells it
-  friend bool operator==(const LinkState&, const LinkState&) = default;
+  friend bool operator==(const LinkAttributes&, const LinkAttributes&) = default;
 };
 
 /// "up", "lowerlayerdown" ...: the words of sysfs for IF_OPER_*.
@@ -62,7 +62,7 @@ class LinkSeries {
   const std::string& device() const noexcept { return device_; }
 
   /// Remembers the state to be passed on at every read from now on.
-  void set_state(SeriesTable& table, const LinkState& state);
+  void set_state(SeriesTable& table, const LinkAttributes& state);
 
   void pass_on(const LinkCounters& counters, SampleSink& sink, BootTime now) const;
   void pass_on_state(SampleSink& sink, BootTime now) const;
@@ -74,7 +74,7 @@ class LinkSeries {
   };
   std::string device_;
   std::array<SeriesId, LinkCounters::field_count> counters_{};
-  LinkState state_;
+  LinkAttributes state_;
   std::vector<StateValue> present_;
 };
 

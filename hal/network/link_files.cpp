@@ -49,45 +49,45 @@ std::optional<NetDevLine> parse_net_dev_line(TextScanner& scan) {
   return whole ? std::optional{line} : std::nullopt;
 }
 
-LinkState read_link_state(const FileTree& tree, const std::string& device) {
-  LinkState state;
+LinkAttributes read_link_attributes(const FileTree& tree, const std::string& device) {
+  LinkAttributes state;
   state.name = device;
   auto& v = state.values;
   const auto number = [&](std::string_view attribute) { return read_number(tree, device, attribute); };
-  v[LinkState::carrier] = number("carrier");
-  v[LinkState::carrier_changes] = number("carrier_changes");
-  v[LinkState::carrier_up_changes] = number("carrier_up_count");
-  v[LinkState::carrier_down_changes] = number("carrier_down_count");
-  v[LinkState::dormant] = number("dormant");
-  v[LinkState::flags] = number("flags");
-  v[LinkState::iface_id] = number("ifindex");
-  v[LinkState::iface_link] = number("iflink");
-  v[LinkState::iface_link_mode] = number("link_mode");
-  v[LinkState::mtu_bytes] = number("mtu");
-  v[LinkState::net_dev_group] = number("netdev_group");
-  v[LinkState::protocol_type] = number("type");
-  v[LinkState::transmit_queue_length] = number("tx_queue_len");
+  v[LinkAttributes::carrier] = number("carrier");
+  v[LinkAttributes::carrier_changes] = number("carrier_changes");
+  v[LinkAttributes::carrier_up_changes] = number("carrier_up_count");
+  v[LinkAttributes::carrier_down_changes] = number("carrier_down_count");
+  v[LinkAttributes::dormant] = number("dormant");
+  v[LinkAttributes::flags] = number("flags");
+  v[LinkAttributes::iface_id] = number("ifindex");
+  v[LinkAttributes::iface_link] = number("iflink");
+  v[LinkAttributes::iface_link_mode] = number("link_mode");
+  v[LinkAttributes::mtu_bytes] = number("mtu");
+  v[LinkAttributes::net_dev_group] = number("netdev_group");
+  v[LinkAttributes::protocol_type] = number("type");
+  v[LinkAttributes::transmit_queue_length] = number("tx_queue_len");
   state.address = read_word(tree, device, "address");
   state.broadcast = read_word(tree, device, "broadcast");
   state.alias = read_word(tree, device, "ifalias");
   state.operstate = read_word(tree, device, "operstate");
-  v[LinkState::up] = state.operstate == "up" ? 1 : 0;
+  v[LinkAttributes::up] = state.operstate == "up" ? 1 : 0;
   add_link_attributes(tree, state);
   return state;
 }
 
-void add_link_attributes(const FileTree& tree, LinkState& state) {
+void add_link_attributes(const FileTree& tree, LinkAttributes& state) {
   const auto number = [&](std::string_view attribute) {
     return read_number(tree, state.name, attribute);
   };
-  state.values[LinkState::address_assign_type] = number("addr_assign_type");
-  state.values[LinkState::device_id] = number("dev_id");
-  state.values[LinkState::name_assign_type] = number("name_assign_type");
+  state.values[LinkAttributes::address_assign_type] = number("addr_assign_type");
+  state.values[LinkAttributes::device_id] = number("dev_id");
+  state.values[LinkAttributes::name_assign_type] = number("name_assign_type");
   state.duplex = read_word(tree, state.name, "duplex");
   // -1, or a huge number from 32-bit drivers, is "not known"; a made-up speed is worse than none.
   const auto megabits = number("speed");
   if (megabits && *megabits >= 0 && *megabits < 0xFFFFFFFF) {
-    state.values[LinkState::speed_bytes] = *megabits * kBytesPerMegabit;
+    state.values[LinkAttributes::speed_bytes] = *megabits * kBytesPerMegabit;
   }
 }
 

@@ -24,10 +24,10 @@ struct NetDevLine {
 std::optional<NetDevLine> parse_net_dev_line(TextScanner& scan);
 
 /// Everything /sys/class/net says about the state of `device`.
-LinkState read_link_state(const FileTree& tree, const std::string& device);
+LinkAttributes read_link_attributes(const FileTree& tree, const std::string& device);
 
 /// Only what an rtnetlink message lacks.
 /// Blocks: a read of the speed asks the driver; a USB adapter may take a millisecond
-void add_link_attributes(const FileTree& tree, LinkState& state);
+void add_link_attributes(const FileTree& tree, LinkAttributes& state);
 
 }  // namespace fieldpost

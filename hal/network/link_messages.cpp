@@ -98,20 +98,20 @@ std::optional<IndexedCounters> parse_link_counters(const NetlinkMessage& message
   return std::nullopt;
 }
 
-std::optional<LinkState> parse_link_state(const NetlinkMessage& message) {
+std::optional<LinkAttributes> parse_link_attributes(const NetlinkMessage& message) {
   if (message.type != RTM_NEWLINK || message.payload.size() < sizeof(ifinfomsg)) return std::nullopt;
   ifinfomsg header{};
   std::memcpy(&header, message.payload.data(), sizeof(header));
   // AF_BRIDGE messages are about a port's place in its bridge, not about the link.
   if (header.ifi_family != AF_UNSPEC) return std::nullopt;
 
-  LinkState state;
+  LinkAttributes state;
   auto& v = state.values;
   const std::int64_t all_flags = header.ifi_flags;
   std::int64_t own_flags = all_flags & ~kFlagsWorkedOut;
-  v[LinkState::iface_id] = header.ifi_index;
-  v[LinkState::iface_link] = header.ifi_index;  // unless IFLA_LINK says otherwise
-  v[LinkState::protocol_type] = header.ifi_type;
+  v[LinkAttributes::iface_id] = header.ifi_index;
+  v[LinkAttributes::iface_link] = header.ifi_index;  // unless IFLA_LINK says otherwise
+  v[LinkAttributes::protocol_type] = header.ifi_type;
   std::optional<std::int64_t> carrier;
   NetlinkAttributes attributes{after(message.payload, sizeof(header))};
   while (const auto attribute = attributes.next()) {
@@ -123,15 +123,15 @@ std::optional<LinkState> parse_link_state(const NetlinkMessage& message) {
       case IFLA_OPERSTATE:
         state.operstate = operstate_word(attribute->as<std::uint8_t>().value_or(0));
         break;
-      case IFLA_MTU: set<std::uint32_t>(v[LinkState::mtu_bytes], *attribute); break;
-      case IFLA_LINK: set<std::uint32_t>(v[LinkState::iface_link], *attribute); break;
-      case IFLA_TXQLEN: set<std::uint32_t>(v[LinkState::transmit_queue_length], *attribute); break;
-      case IFLA_GROUP: set<std::uint32_t>(v[LinkState::net_dev_group], *attribute); break;
-      case IFLA_LINKMODE: set<std::uint8_t>(v[LinkState::iface_link_mode], *attribute); break;
+      case IFLA_MTU: set<std::uint32_t>(v[LinkAttributes::mtu_bytes], *attribute); break;
+      case IFLA_LINK: set<std::uint32_t>(v[LinkAttributes::iface_link], *attribute); break;
+      case IFLA_TXQLEN: set<std::uint32_t>(v[LinkAttributes::transmit_queue_length], *attribute); break;
+      case IFLA_GROUP: set<std::uint32_t>(v[LinkAttributes::net_dev_group], *attribute); break;
+      case IFLA_LINKMODE: set<std::uint8_t>(v[LinkAttributes::iface_link_mode], *attribute); break;
       case IFLA_CARRIER: set<std::uint8_t>(carrier, *attribute); break;
-      case IFLA_CARRIER_CHANGES: set<std::uint32_t>(v[LinkState::carrier_changes], *attribute); break;
-      case IFLA_CARRIER_UP_COUNT: set<std::uint32_t>(v[LinkState::carrier_up_changes], *attribute); break;
-      case IFLA_CARRIER_DOWN_COUNT: set<std::uint32_t>(v[LinkState::carrier_down_changes], *attribute); break;
+      case IFLA_CARRIER_CHANGES: set<std::uint32_t>(v[LinkAttributes::carrier_changes], *attribute); break;
+      case IFLA_CARRIER_UP_COUNT: set<std::uint32_t>(v[LinkAttributes::carrier_up_changes], *attribute); break;
+      case IFLA_CARRIER_DOWN_COUNT: set<std::uint32_t>(v[LinkAttributes::carrier_down_changes], *attribute); break;
       case IFLA_PROMISCUITY:
         if (attribute->as<std::uint32_t>().value_or(0) > 0) own_flags |= IFF_PROMISC;
         break;
@@ -142,13 +142,13 @@ std::optional<LinkState> parse_link_state(const NetlinkMessage& message) {
     }
   }
   if (state.name.empty()) return std::nullopt;
-  v[LinkState::flags] = own_flags;
+  v[LinkAttributes::flags] = own_flags;
   // sysfs refuses to name the carrier of a link that is switched off; so do we.
   if ((own_flags & kLinkFlagUp) != 0) {
-    v[LinkState::carrier] = carrier;
-    v[LinkState::dormant] = (all_flags & IFF_DORMANT) != 0 ? 1 : 0;
+    v[LinkAttributes::carrier] = carrier;
+    v[LinkAttributes::dormant] = (all_flags & IFF_DORMANT) != 0 ? 1 : 0;
   }
-  v[LinkState::up] = state.operstate == "up" ? 1 : 0;
+  v[LinkAttributes::up] = state.operstate == "up" ? 1 : 0;
   return state;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// rtnetlink's messages about links, as LinkCounters and LinkState.
+// rtnetlink's messages about links, as LinkCounters and LinkAttributes.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +24,6 @@ std::optional<IndexedCounters> parse_link_counters(const NetlinkMessage& message
 /// The state out of the payload of an RTM_NEWLINK message, in the words and numbers of
 /// /sys/class/net. Some of those are not in the message: see add_link_attributes in link_files.hpp.
 /// Source: linux/if_link.h, linux/rtnetlink.h
-std::optional<LinkState> parse_link_state(const NetlinkMessage& message);
+std::optional<LinkAttributes> parse_link_attributes(const NetlinkMessage& message);
 
 }  // namespace fieldpost

@@ -43,7 +43,7 @@ class LinkDump final : public NetlinkListener {
   }
   void answer(const NetlinkMessage& message) override {
     if (wants_state_) {
-      if (auto state = parse_link_state(message)) states_.push_back(std::move(*state));
+      if (auto state = parse_link_attributes(message)) states_.push_back(std::move(*state));
     } else if (const auto counters = parse_link_counters(message)) {
       counters_.push_back(*counters);
     }
@@ -51,7 +51,7 @@ class LinkDump final : public NetlinkListener {
   void notification(const NetlinkMessage&) override { changed_ = true; }
 
   const std::vector<IndexedCounters>& counters() const { return counters_; }
-  std::vector<LinkState>& states() { return states_; }
+  std::vector<LinkAttributes>& states() { return states_; }
   /// Whether links have changed since this was last asked.
   bool take_changed() { return std::exchange(changed_, false); }
   void mark_changed() { changed_ = true; }
@@ -60,7 +60,7 @@ class LinkDump final : public NetlinkListener {
   bool wants_state_ = false;
   bool changed_ = true;
   std::vector<IndexedCounters> counters_;
-  std::vector<LinkState> states_;
+  std::vector<LinkAttributes> states_;
 };
 
 class KernelLinks final : public Source {
@@ -142,8 +142,8 @@ class KernelLinks final : public Source {
       return answered;
     }
     std::vector<Link> links;
-    for (LinkState& state : dump_.states()) {
-      const auto index = static_cast<std::uint32_t>(state.values[LinkState::iface_id].value_or(0));
+    for (LinkAttributes& state : dump_.states()) {
+      const auto index = static_cast<std::uint32_t>(state.values[LinkAttributes::iface_id].value_or(0));
       Link& link = links.emplace_back(Link{index, std::nullopt});
       if (!filter_.wants(state.name)) continue;
       add_link_attributes(tree_, state);
@@ -200,7 +200,7 @@ class FileLinks final : public Source {
       line->counters.values[LinkCounters::receive_nohandler] =
           static_cast<std::uint64_t>(tree_.read_integer(path).value_or(0));
       link->pass_on(line->counters, sink, now);
-      link->set_state(series_, read_link_state(tree_, link->device()));
+      link->set_state(series_, read_link_attributes(tree_, link->device()));
       link->pass_on_state(sink, now);
     }
     return {};

@@ -208,8 +208,9 @@ class HwmonSource final : public Source {
 }  // namespace
 
 Result<std::unique_ptr<Source>> open_hwmon(const SourceContext& context) {
-  const auto monitors = TRY(context.tree.list(kClass));
-  if (monitors.empty()) return Error{ErrorKind::NotPresent, "no hwmon chip"};
+  const auto monitors = context.tree.list(kClass);
+  if (!monitors && monitors.error().kind() != ErrorKind::NotPresent) return monitors.error();
+  if (!monitors || monitors->empty()) return Error{ErrorKind::NotPresent, "no hwmon chip"};
   auto source = std::make_unique<HwmonSource>(context.tree, context.series);
   TRY(source->rescan());
   return source;

@@ -74,7 +74,9 @@ class ThermalSource final : public Source {
 }  // namespace
 
 Result<std::unique_ptr<Source>> open_thermal(const SourceContext& context) {
-  if (TRY(context.tree.list(kClass)).empty()) {
+  const auto zones = context.tree.list(kClass);
+  if (!zones && zones.error().kind() != ErrorKind::NotPresent) return zones.error();
+  if (!zones || zones->empty()) {
     return Error{ErrorKind::NotPresent, "no thermal zone and no cooling device"};
   }
   auto source = std::make_unique<ThermalSource>(context.tree, context.series);

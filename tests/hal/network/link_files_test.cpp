@@ -34,25 +34,25 @@ TEST(NetDevLine, IsNothingWhenCutOrHuge) {
   }
 }
 
-TEST(LinkState, FromFilesKnowsHexadecimalFlagsAndUnknownSpeed) {
+TEST(LinkAttributes, FromFilesKnowsHexadecimalFlagsAndUnknownSpeed) {
   CapturedTree captured;
   captured.file("/sys/class/net/eth0/flags", "0x1003\n")
       .file("/sys/class/net/eth0/speed", "-1\n")
       .file("/sys/class/net/eth0/operstate", "up\n")
       .file("/sys/class/net/eth0/dev_id", "0xzz\n")
       .file("/sys/class/net/eth0/mtu", "1500\n");
-  LinkState state = read_link_state(captured.tree(), "eth0");
-  EXPECT_EQ(state.values[LinkState::flags], 0x1003);
-  EXPECT_EQ(state.values[LinkState::speed_bytes], std::nullopt) << "a made-up speed is worse than none";
-  EXPECT_EQ(state.values[LinkState::device_id], std::nullopt);
-  EXPECT_EQ(state.values[LinkState::carrier], std::nullopt);
-  EXPECT_EQ(state.values[LinkState::up], 1);
+  LinkAttributes state = read_link_attributes(captured.tree(), "eth0");
+  EXPECT_EQ(state.values[LinkAttributes::flags], 0x1003);
+  EXPECT_EQ(state.values[LinkAttributes::speed_bytes], std::nullopt) << "a made-up speed is worse than none";
+  EXPECT_EQ(state.values[LinkAttributes::device_id], std::nullopt);
+  EXPECT_EQ(state.values[LinkAttributes::carrier], std::nullopt);
+  EXPECT_EQ(state.values[LinkAttributes::up], 1);
   captured.file("/sys/class/net/eth0/speed", "4294967295\n");
   add_link_attributes(captured.tree(), state);
-  EXPECT_EQ(state.values[LinkState::speed_bytes], std::nullopt);
+  EXPECT_EQ(state.values[LinkAttributes::speed_bytes], std::nullopt);
   captured.file("/sys/class/net/eth0/speed", "1000\n");
   add_link_attributes(captured.tree(), state);
-  EXPECT_EQ(state.values[LinkState::speed_bytes], 125'000'000);
+  EXPECT_EQ(state.values[LinkAttributes::speed_bytes], 125'000'000);
 }
 
 }  // namespace

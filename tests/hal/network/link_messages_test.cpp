@@ -103,42 +103,42 @@ Bytes link_payload(unsigned flags, std::uint8_t operstate, std::uint8_t family =
   return payload;
 }
 
-TEST(LinkState, SpeaksTheLanguageOfSysfs) {
+TEST(LinkAttributes, SpeaksTheLanguageOfSysfs) {
   // UP BROADCAST MULTICAST, and what only rtnetlink says: RUNNING, LOWER_UP.
   const Bytes payload = link_payload(0x1003 | 0x40 | 0x10000, 6);
-  const auto state = parse_link_state({kNewLink, 0, 0, 0, payload});
+  const auto state = parse_link_attributes({kNewLink, 0, 0, 0, payload});
   ASSERT_TRUE(state);
   EXPECT_EQ(state->name, "eth0");
   EXPECT_EQ(state->address, "02:fc:00:00:00:0a");
   EXPECT_EQ(state->operstate, "up");
-  EXPECT_EQ(state->values[LinkState::up], 1);
-  EXPECT_EQ(state->values[LinkState::flags], 0x1103) << "promiscuous by its count";
-  EXPECT_EQ(state->values[LinkState::mtu_bytes], 1400);
-  EXPECT_EQ(state->values[LinkState::carrier], 1);
-  EXPECT_EQ(state->values[LinkState::dormant], 0);
-  EXPECT_EQ(state->values[LinkState::carrier_changes], 7);
-  EXPECT_EQ(state->values[LinkState::iface_link], 2) << "itself, when nothing is below it";
-  EXPECT_EQ(state->values[LinkState::carrier_up_changes], std::nullopt);
+  EXPECT_EQ(state->values[LinkAttributes::up], 1);
+  EXPECT_EQ(state->values[LinkAttributes::flags], 0x1103) << "promiscuous by its count";
+  EXPECT_EQ(state->values[LinkAttributes::mtu_bytes], 1400);
+  EXPECT_EQ(state->values[LinkAttributes::carrier], 1);
+  EXPECT_EQ(state->values[LinkAttributes::dormant], 0);
+  EXPECT_EQ(state->values[LinkAttributes::carrier_changes], 7);
+  EXPECT_EQ(state->values[LinkAttributes::iface_link], 2) << "itself, when nothing is below it";
+  EXPECT_EQ(state->values[LinkAttributes::carrier_up_changes], std::nullopt);
 }
 
-TEST(LinkState, HasNoCarrierWhileTheLinkIsSwitchedOff) {
+TEST(LinkAttributes, HasNoCarrierWhileTheLinkIsSwitchedOff) {
   const Bytes payload = link_payload(0x1002, 2);
-  const auto state = parse_link_state({kNewLink, 0, 0, 0, payload});
+  const auto state = parse_link_attributes({kNewLink, 0, 0, 0, payload});
   ASSERT_TRUE(state);
   EXPECT_EQ(state->operstate, "down");
-  EXPECT_EQ(state->values[LinkState::up], 0);
-  EXPECT_EQ(state->values[LinkState::carrier], std::nullopt);
-  EXPECT_EQ(state->values[LinkState::dormant], std::nullopt);
+  EXPECT_EQ(state->values[LinkAttributes::up], 0);
+  EXPECT_EQ(state->values[LinkAttributes::carrier], std::nullopt);
+  EXPECT_EQ(state->values[LinkAttributes::dormant], std::nullopt);
 }
 
-TEST(LinkState, IsNothingForBridgePortsAndForGarbage) {
+TEST(LinkAttributes, IsNothingForBridgePortsAndForGarbage) {
   const Bytes bridge = link_payload(3, 6, AF_BRIDGE);
-  EXPECT_FALSE(parse_link_state({kNewLink, 0, 0, 0, bridge}));
+  EXPECT_FALSE(parse_link_attributes({kNewLink, 0, 0, 0, bridge}));
   const Bytes payload = link_payload(3, 200);
-  EXPECT_EQ(parse_link_state({kNewLink, 0, 0, 0, payload})->operstate, "unknown");
-  EXPECT_FALSE(parse_link_state({kNewStats, 0, 0, 0, payload}));
+  EXPECT_EQ(parse_link_attributes({kNewLink, 0, 0, 0, payload})->operstate, "unknown");
+  EXPECT_FALSE(parse_link_attributes({kNewStats, 0, 0, 0, payload}));
   for (std::size_t length = 0; length < payload.size(); ++length) {
-    static_cast<void>(parse_link_state({kNewLink, 0, 0, 0, std::span{payload}.first(length)}));
+    static_cast<void>(parse_link_attributes({kNewLink, 0, 0, 0, std::span{payload}.first(length)}));
   }
 }
 

@@ -27,9 +27,9 @@ TEST(LinkSeries, DoNotAddSeriesWhileTheStateStaysTheSame) {
   SeriesTable table;
   auto link = LinkSeries::add(table, "eth0");
   ASSERT_TRUE(link);
-  LinkState state;
+  LinkAttributes state;
   state.name = "eth0";
-  state.values[LinkState::mtu_bytes] = 1500;
+  state.values[LinkAttributes::mtu_bytes] = 1500;
   state.operstate = "up";
   link->set_state(table, state);
   const std::size_t size = table.size();
