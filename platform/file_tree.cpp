@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <charconv>
 #include <memory>
 #include <utility>
@@ -116,9 +117,9 @@ std::string resolve_below(const std::string& root, std::string_view path, bool f
       below = std::move(next);
       continue;
     }
-    // A loop: left to the kernel, whose ELOOP the caller gets. The last link is kept in the path, and
-    // it is part of the loop.
-    if (++links > kLinksMax) return root + next;
+    // A loop, or as good as one. Left to the kernel it would follow the rest out of the tree; a path that no kernel
+    // takes is an error of the caller's call.
+    if (++links > kLinksMax) return root + '/' + std::string(PATH_MAX, '@');
     if (target->starts_with('/')) below.clear();
     push_components(pending, *target);
   }

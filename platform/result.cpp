@@ -22,11 +22,11 @@ ErrorKind kind_of(int error_number) noexcept {
       return ErrorKind::Denied;
     case ENOSPC:
     case EDQUOT:
-    case EMFILE:
-    case ENFILE:
       return ErrorKind::Full;
     case EAGAIN:
     case EBUSY:
+    case EMFILE:  // not Full: no disk has more room for it
+    case ENFILE:
       return ErrorKind::Unavailable;
     case ETIMEDOUT:
       return ErrorKind::Timeout;

@@ -27,7 +27,7 @@ import time
 from artefacts import Trouble, cache_directory, fetch_all, lock, say
 
 HERE = pathlib.Path(__file__).resolve().parent
-BUILD_RULES = "1"  # raise it when this file changes what it builds
+BUILD_RULES = "2"  # raise it when this file changes what it builds
 UNPACK_RULES = "1"  # or what it unpacks
 TARGETS = ("amd64", "arm64", "armhf", "armel", "riscv64")
 
@@ -143,10 +143,15 @@ def _generate_amalgamation(directory, defines):
     if not shutil.which("tclsh"):
         raise Trouble("SQLite's amalgamation is generated with tclsh, which is missing; install the package tcl")
     say("generating SQLite's amalgamation (12 s)")
-    environment = {k: v for k, v in os.environ.items() if k not in ("CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS")}
     options = " ".join("-D" + define for define in defines)
-    _run_step(["./configure", "--quiet", "--disable-readline", "--disable-load-extension"], directory, "configure", environment)
-    _run_step(["make", "sqlite3.c", f"OPTS={options}"], directory, "make sqlite3.c", environment)
+    _run_step(["./configure", "--quiet", "--disable-readline", "--disable-load-extension"], directory, "configure", _own_environment())
+    _run_step(["make", "sqlite3.c", f"OPTS={options}"], directory, "make sqlite3.c", _own_environment())
+
+
+def _own_environment():
+    """Without the flags of whoever calls (an SDK's shell, say): they are not part of the cache's key."""
+    foreign = ("CC", "CXX", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS")
+    return {name: value for name, value in os.environ.items() if name not in foreign}
 
 
 def _run_step(command, directory, what, environment=None):
@@ -201,7 +206,7 @@ def build(arguments):
                      *(f"-D{define}" for define in arguments.define)]
         if shutil.which("ccache"):
             configure += ["-DCMAKE_C_COMPILER_LAUNCHER=ccache", "-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"]
-        _run_step(configure, HERE, "configuring the dependencies")
+        _run_step(configure, HERE, "configuring the dependencies", _own_environment())
         _build_with_progress([arguments.cmake, "--build", str(work / "build"), "--target", "install"])
         (staging / "complete").write_text("", encoding="ascii")
         shutil.rmtree(prefix, ignore_errors=True)

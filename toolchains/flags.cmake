@@ -82,14 +82,6 @@ if(FIELDPOST_PROFILE STREQUAL "release")
        "SHELL:-include ${CMAKE_CURRENT_LIST_DIR}/extern_string.hpp")
 endif()
 
-# Our own code is optimised as a whole when a release is linked: 5 % of the binary (131 KB on aarch64). Without it a link map
-# tells our rooms apart (sizes.py), so it can be switched off.
-option(FIELDPOST_LTO "Optimise our own code at link time in release builds" ON)
-if(FIELDPOST_LTO AND FIELDPOST_PROFILE STREQUAL "release" AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
-  list(APPEND FIELDPOST_LINK_FLAGS -Werror=odr -Werror=lto-type-mismatch)  # two rooms gave two things one name
-endif()
-
 # Warnings are errors unless someone is in the middle of something.
 option(FIELDPOST_WERROR "Treat warnings in our own code as errors" ON)
 set(FIELDPOST_WARNINGS

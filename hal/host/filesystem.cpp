@@ -37,8 +37,9 @@ constexpr std::array<std::string_view, 9> kNetworkTypes{
     "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "afs", "glusterfs"};
 
 constexpr std::array<std::string_view, 3> kPseudoPlaces{"/dev", "/proc", "/sys"};
-constexpr std::array<std::string_view, 3> kPseudoParents{
-    "/run/credentials/", "/var/lib/docker/", "/var/lib/containers/storage/"};
+// The last two are not node_exporter's: they come and go with each pod and each login.
+constexpr std::array<std::string_view, 5> kPseudoParents{
+    "/run/credentials/", "/var/lib/docker/", "/var/lib/containers/storage/", "/var/lib/kubelet/", "/run/user/"};
 
 constexpr std::string_view kCapturedStatfs = "/captured/statfs";
 
@@ -99,14 +100,15 @@ Result<FilesystemUse> ask_kernel(const std::string& mount_point) {
 
 class FilesystemSource final : public Source {
  public:
-  FilesystemSource(KeptFile mountinfo, const SourceContext& context)
+  FilesystemSource(std::string mountinfo, const SourceContext& context)
       : mountinfo_{std::move(mountinfo)},
         tree_{context.tree},
         series_{context.series},
         network_mounts_{context.options.boolean("network_mounts", false)} {}
 
   Result<void> read(SampleSink& sink, BootTime now) override {
-    const std::string_view text = TRY(mountinfo_.read());
+    // Not kept open: overlays' lines are longer than what a KeptFile can tell the end by.
+    const std::string text = TRY(tree_.read(mountinfo_));
     // Mounts change seldom, and comparing is a hundred times cheaper than parsing.
     if (text != mounted_text_) rescan(text);
     for (const Mounted& mounted : mounted_) {
@@ -146,7 +148,7 @@ class FilesystemSource final : public Source {
     return parse_captured_statfs(TRY(tree_.read(kCapturedStatfs)), mount_point);
   }
 
-  KeptFile mountinfo_;
+  std::string mountinfo_;  ///< path
   const FileTree& tree_;
   SeriesTable& series_;
   bool network_mounts_;
@@ -209,10 +211,10 @@ Result<FilesystemUse> parse_captured_statfs(std::string_view text, std::string_v
 Result<std::unique_ptr<Source>> open_filesystem(const SourceContext& context) {
   // Process 1 sees the machine's mounts even when our own unit has a private view of them
   // (node_exporter reads there, too); hidepid or a container may forbid it.
-  auto file = context.tree.keep("/proc/1/mountinfo");
-  if (!file) file = context.tree.keep("/proc/self/mountinfo");
-  if (!file) return file.error();
-  return std::make_unique<FilesystemSource>(std::move(*file), context);
+  for (const char* path : {"/proc/1/mountinfo", "/proc/self/mountinfo"}) {
+    if (context.tree.read(path)) return std::make_unique<FilesystemSource>(path, context);
+  }
+  return Error{ErrorKind::NotPresent, "no /proc/1/mountinfo and no /proc/self/mountinfo"};
 }
 
 }  // namespace fieldpost

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <map>
 
@@ -48,6 +49,19 @@ class EthtoolSocket {
     std::ranges::copy(device, request.ifr_name);
     request.ifr_data = static_cast<char*>(command);
     return ::ioctl(descriptor_.get(), SIOCETHTOOL, &request) == 0;
+  }
+
+  /// How many statistics the driver has now.
+  std::uint32_t statistics_count(const std::string& device) const {
+    ethtool_sset_info header{};
+    header.cmd = ETHTOOL_GSSET_INFO;
+    header.sset_mask = std::uint64_t{1} << ETH_SS_STATS;
+    alignas(ethtool_sset_info) std::array<std::byte, sizeof(header) + sizeof(std::uint32_t)> question{};
+    std::memcpy(question.data(), &header, sizeof(header));
+    if (!ask(device, question.data())) return 0;
+    std::uint32_t count = 0;  // one number for the one bit of the mask
+    std::memcpy(&count, question.data() + sizeof(header), sizeof(count));
+    return count;
   }
 
  private:
@@ -148,7 +162,8 @@ class EthtoolSource final : public Source {
   }
 
   void name_statistics(Adapter& adapter, std::uint32_t count) {
-    // The kernel writes as many as there are by then, whatever we have room for: leave twice the room.
+    // The kernel writes as many as there are by then, whatever we have room for: asked just before, and twice the room.
+    if (socket_.statistics_count(adapter.device) != count) return;
     std::vector<char> names(sizeof(ethtool_gstrings) + 2 * std::size_t{count} * ETH_GSTRING_LEN);
     ethtool_gstrings header{};
     header.cmd = ETHTOOL_GSTRINGS;
@@ -182,6 +197,8 @@ class EthtoolSource final : public Source {
   /// False when the driver has by now another number of statistics than names.
   bool read_statistics(Adapter& adapter, SampleSink& sink, BootTime now) const {
     if (adapter.statistics.empty()) return true;
+    // Queues may have been added, and the kernel would write past the room we have (name_statistics()).
+    if (socket_.statistics_count(adapter.device) != adapter.statistics.size()) return false;
     ethtool_stats header{};
     static_assert(sizeof(header) == sizeof(std::uint64_t), "the numbers follow the header");
     header.cmd = ETHTOOL_GSTATS;

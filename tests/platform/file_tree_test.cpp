@@ -135,6 +135,15 @@ TEST(FileTree, FollowsFortyLinksAndNoMore) {
   EXPECT_FALSE(captured.tree().read("/l41"));
 }
 
+TEST(FileTree, IsNotLeftThroughTheFortyFirstLink) {
+  CapturedTree captured;
+  captured.link("/l0", "/proc/version");  // here it does not exist; on the machine it does
+  for (int i = 1; i <= 41; ++i) captured.link("/l" + std::to_string(i), "/l" + std::to_string(i - 1));
+  EXPECT_EQ(captured.tree().read("/l41").error().kind(), ErrorKind::Io);
+  EXPECT_EQ(captured.tree().read("/l40").error().kind(), ErrorKind::Io);
+  EXPECT_EQ(captured.tree().read("/l39").error().kind(), ErrorKind::NotPresent);
+}
+
 TEST(FileTree, ReadsFilesUpToItsBoundAndRefusesOneByteMore) {
   CapturedTree captured;
   captured.file("/largest", std::string(FileTree::kFileBytesMax, 'x'));
