@@ -15,9 +15,11 @@ constexpr int kLargeBlockBytes = 64 << 10;
 int main(int argument_count, char** arguments) {
   // One heap for all threads: each would otherwise keep one of its own, 0.6 MiB together; and what a flush
   // needs for a moment goes back to the system.
+  // NOLINTBEGIN(concurrency-mt-unsafe): there is one thread yet
   ::mallopt(M_ARENA_MAX, 1);
   ::mallopt(M_MMAP_THRESHOLD, kLargeBlockBytes);
   ::mallopt(M_TRIM_THRESHOLD, kLargeBlockBytes);
+  // NOLINTEND(concurrency-mt-unsafe)
   // A peer that closes must show as an error of the write, not end the process.
   std::signal(SIGPIPE, SIG_IGN);
   const std::vector<std::string_view> words{arguments + (argument_count > 0 ? 1 : 0),

@@ -18,11 +18,13 @@ Error explained(const std::string& who, int error_number) {
     case ENETDOWN:
     case EHOSTDOWN:
     case EADDRNOTAVAIL:
+      // NOLINTNEXTLINE(concurrency-mt-unsafe): glibc's is safe from 2.32 on
       return Error{ErrorKind::Unavailable, who + " cannot be reached (" + std::strerror(error_number) +
                                                "); check this device's network and its gateway"};
     case ETIMEDOUT:
       return Error{ErrorKind::Timeout, who + " did not answer; check the address, and that no firewall is in between"};
     default:
+      // NOLINTNEXTLINE(concurrency-mt-unsafe): glibc's is safe from 2.32 on
       return Error{ErrorKind::Unavailable, who + " could not be dialled (" + std::strerror(error_number) + ")"};
   }
 }

@@ -67,7 +67,7 @@ Result<void> copy(const std::string& from, const std::string& to, bool may_be_mi
 }  // namespace
 
 Result<OutboxSnapshot> OutboxSnapshot::take(const std::string& directory) {
-  const char* const wanted = std::getenv("TMPDIR");
+  const char* const wanted = std::getenv("TMPDIR");  // NOLINT(concurrency-mt-unsafe): nobody calls setenv()
   std::string place = std::string{wanted == nullptr || *wanted == '\0' ? "/var/tmp" : wanted} + "/fieldpost-dump-XXXXXX";
   if (::mkdtemp(place.data()) == nullptr) return errno_error("make " + place, errno);
   OutboxSnapshot snapshot{place};

@@ -53,6 +53,7 @@ std::vector<std::string> copies_of(const std::string& path) {
   std::vector<std::string> copies;
   const std::unique_ptr<DIR, int (*)(DIR*)> listing{::opendir(directory.c_str()), ::closedir};
   if (!listing) return copies;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): safe for a stream that only one thread uses (POSIX.1-2024)
   while (const dirent* entry = ::readdir(listing.get())) {
     const std::string_view name{entry->d_name};
     if (name.starts_with(start) && !name.ends_with(kLog)) copies.push_back(directory + "/" + std::string{name});
