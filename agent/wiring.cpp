@@ -83,6 +83,7 @@ class WiredAgent final : public Agent {
     stop_limit_ = loop_.after(kStopTime - seconds{1}, [this] { finish(); });
     schedule_.stop();
     advance_.reset();
+    rules_.stop();
     aggregate_.finish();
     store_.flush([this](const Result<void>&) {
       send_until_ = loop_.clock().now() + kLastSendTime;
@@ -115,7 +116,8 @@ class WiredAgent final : public Agent {
   nanoseconds progress_interval() const override {
     nanoseconds shortest = nanoseconds::max();
     for (const SourceStatus& source : schedule_.status()) {
-      if (source.state == SourceState::working) shortest = std::min(shortest, source.interval);
+      // One that hangs in a read makes no progress, and is no reason to be started anew.
+      if (source.state == SourceState::working && !source.busy) shortest = std::min(shortest, source.interval);
     }
     return shortest;
   }

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <deque>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -74,6 +75,14 @@ Worker::Worker(EventLoop& loop, std::string name, std::size_t jobs_max)
   const SignalsBlocked blocked;
   thread_->thread = std::thread{[thread = thread_.get()] { thread->run(); }};
   ::pthread_setname_np(thread_->thread.native_handle(), name.c_str());
+}
+
+std::unique_ptr<Worker> Worker::start(EventLoop& loop, std::string name, std::size_t jobs_max) {
+  try {
+    return std::make_unique<Worker>(loop, std::move(name), jobs_max);
+  } catch (const std::system_error&) {  // std::thread has no other way to say it
+    return nullptr;
+  }
 }
 
 Worker::~Worker() {

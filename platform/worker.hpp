@@ -16,7 +16,10 @@ class Worker {
  public:
   /// `loop` is lent and outlives the worker. `name` (at most 15 characters) names the thread.
   /// `jobs_max` bounds the jobs that wait.
+  /// Without a thread to be had the process ends.
   Worker(EventLoop& loop, std::string name, std::size_t jobs_max);
+  /// The same, or null when no thread is to be had (TasksMax=, nproc, memory).
+  static std::unique_ptr<Worker> start(EventLoop& loop, std::string name, std::size_t jobs_max);
   /// Finishes the job that runs, drops those that wait, joins.
   ~Worker();
   Worker(const Worker&) = delete;

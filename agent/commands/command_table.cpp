@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of commands, their help, and the dispatch.
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <vector>
 
 #include "agent/commands/command.hpp"
@@ -89,7 +91,6 @@ void complain(std::string_view command, std::string_view sentence) {
 
 void print(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
 }
 
 ExitCode run_command_line(std::span<const std::string_view> words) {
@@ -125,7 +126,11 @@ ExitCode run_command_line(std::span<const std::string_view> words) {
     print(help_text(*command));
     return ExitCode::ok;
   }
-  return command->run(*arguments);
+  const ExitCode code = command->run(*arguments);
+  // Nobody reads any more (`| head`) is no failure; a full disk is.
+  if ((std::fflush(stdout) == 0 && std::ferror(stdout) == 0) || errno == EPIPE) return code;
+  complain(command->name, std::string{"the output could not be written: "} + std::strerror(errno));
+  return ExitCode::failed;
 }
 
 }  // namespace fieldpost

@@ -59,13 +59,15 @@ void read_device(const SectionReader& device, const ConfigurationContext& contex
   result.state_directory = device.path("state_directory");
 }
 
-/// First line of a secret file; one that is too long for a password counts as empty.
-std::string first_line(const std::string& path) {
+/// First line of the file that `key` names.
+std::string read_secret(const SectionReader& reader, std::string_view key) {
   constexpr std::size_t kSecretBytesMax = 4096;
+  const std::string path = reader.path(key);
   const auto content = read_file(path, kSecretBytesMax);
-  if (!content) return {};
-  std::string line = content->substr(0, content->find('\n'));
+  std::string line = content ? content->substr(0, content->find('\n')) : "";
   if (!line.empty() && line.back() == '\r') line.pop_back();
+  if (content && line.empty()) reader.error_at(key, std::string{key} + " names " + path + ", whose first line is empty");
+  if (!content) reader.error_at(key, std::string{key} + ": " + content.error().sentence());
   return line;
 }
 
@@ -162,9 +164,9 @@ void read_broker(const SectionReader& broker, File& file, Configuration& result)
   link.acknowledge_timeout =
       std::chrono::duration_cast<seconds>(broker.duration("acknowledge_timeout"));
   if (!file.files_are_checked) return;
-  if (broker.given("password_file")) link.password = first_line(broker.path("password_file"));
+  if (broker.given("password_file")) link.password = read_secret(broker, "password_file");
   if (broker.given("key_password_file")) {
-    link.key_password = first_line(broker.path("key_password_file"));
+    link.key_password = read_secret(broker, "key_password_file");
   }
 }
 
@@ -255,8 +257,7 @@ void read_series(const TomlValue& document, File& file, Configuration& result) {
     SeriesPolicy alone;
     entry.apply_to(alone);
     report(reader, check(alone.filter));
-    // Quantiles may belong to a window of an entry above: only what both say together is checked.
-    if (entry.window) report(reader, check(alone.aggregate));
+    report(reader, check(alone.aggregate));
     entries.push_back(std::move(entry));
   }
   result.series = SeriesPolicies{std::move(entries)};

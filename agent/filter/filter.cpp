@@ -41,6 +41,14 @@ bool same_range(const std::optional<ValidRange>& a, const std::optional<ValidRan
   return !a || (a->min == b->min && a->max == b->max);
 }
 
+/// A source is read at multiples of its interval, each read a little late: one that was later than its
+/// successor makes a short step, which still is the next interval's.
+bool is_due(BootTime passed_at, BootTime now, nanoseconds period) {
+  if (now - passed_at >= period) return true;
+  return now - passed_at >= period / 8 * 7 &&
+         now.time_since_epoch() / period != passed_at.time_since_epoch() / period;
+}
+
 /// "x_bytes_total" in bytes becomes "x_bytes_per_second" in bytes_per_second.
 Series rate_series(const Series& counter) {
   constexpr std::string_view kTotal = "_total";
@@ -159,7 +167,7 @@ void Filter::derive_rate(const Policy& policy, std::uint32_t row_place, const Sa
 bool Filter::is_worth_passing(const Policy& policy, const Row& row, const Sample& sample) {
   if (!row.has_passed) return true;
   const auto elapsed = sample.time - row.passed_at;
-  if (elapsed < policy.options.interval_min) {
+  if (!is_due(row.passed_at, sample.time, policy.options.interval_min)) {
     ++counts_.interval;
     return false;
   }

@@ -154,7 +154,10 @@ int __wrap_connect(int descriptor, const sockaddr* address, socklen_t length) {
   const auto number = fieldpost::number_of_address(address, length);
   if (!number) return __real_connect(descriptor, address, length);
   fieldpost::FileDescriptor end = fieldpost::table().take(*number);
-  if (!end) return __real_connect(descriptor, address, length);
+  if (!end) {  // its owner is gone: never let Paho dial by itself
+    errno = ECONNREFUSED;
+    return -1;
+  }
   // dup3 closes the TCP socket Paho made and puts ours in its place in one step.
   if (dup3(end.get(), descriptor, O_CLOEXEC) < 0) return -1;
   // A non-blocking connect says EINPROGRESS first; returning 0 makes Paho's ws:// give up.

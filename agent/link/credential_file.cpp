@@ -55,7 +55,9 @@ Result<CredentialFile> CredentialFile::read(std::string_view option, const std::
   if (fstat(file.get(), &about) < 0) return errno_error("stat " + path, errno).with_context(option);
   if (!S_ISREG(about.st_mode)) return Error{ErrorKind::Malformed, told("is not a regular file")};
   const bool others = (about.st_mode & (S_IRWXO)) != 0;
-  const bool group = (about.st_mode & (S_IRWXG)) != 0 && !list_denies_group(file.get());
+  // Root's own key that a service's group may read (root:fieldpost 0640) is how packages hand it over.
+  const bool handed_over = about.st_uid == 0 && (about.st_mode & S_IRWXG) == S_IRGRP;
+  const bool group = (about.st_mode & (S_IRWXG)) != 0 && !handed_over && !list_denies_group(file.get());
   if (kind == Kind::secret && (others || group)) {
     return Error{ErrorKind::Denied, told("is a private key that others can read (mode " + octal(about.st_mode & 0777U) +
                                          "); run: chmod 600 " + path)};

@@ -18,7 +18,7 @@ class CredentialFile {
 
   /// `option` names the setting in messages ("key_file").
   /// Errors: NotPresent, Io, Denied   the file cannot be read
-  ///         Denied                   a secret that its group or others may read
+  ///         Denied                   a secret that others may read, or its group unless root owns it
   ///         Malformed                empty, or over kBytesMax
   static Result<CredentialFile> read(std::string_view option, const std::string& path, Kind kind);
 

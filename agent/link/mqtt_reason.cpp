@@ -21,8 +21,8 @@ constexpr Reason kReasons[] = {
     {0x82, ErrorKind::Malformed, "protocol error", "see the broker's log for the reason"},
     {0x83, ErrorKind::Unavailable, "implementation specific error", "see the broker's log for the reason"},
     {0x84, ErrorKind::Unavailable, "unsupported protocol version", "set mqtt_version to 3.1.1"},
-    {0x85, ErrorKind::Denied, "client identifier not valid", "set client_id to one the broker accepts"},
-    {0x86, ErrorKind::Denied, "bad user name or password", "check username and password"},
+    {0x85, ErrorKind::Denied, "client identifier not valid", "set name in [device] to one the broker accepts"},
+    {0x86, ErrorKind::Denied, "bad user name or password", "check username and password_file"},
     {0x87, ErrorKind::Denied, "not authorized", "give this device the right in the broker's access list or policy"},
     {0x88, ErrorKind::Unavailable, "server unavailable", "try again later"},
     {0x89, ErrorKind::Unavailable, "server busy", "try again later"},
@@ -30,15 +30,15 @@ constexpr Reason kReasons[] = {
     {0x8B, ErrorKind::Unavailable, "server shutting down", "it is tried again"},
     {0x8C, ErrorKind::Denied, "bad authentication method", "check what the broker wants to authenticate with"},
     {0x8D, ErrorKind::Unavailable, "keep alive timeout", "the network is slower than keep_alive allows: raise it"},
-    {0x8E, ErrorKind::Denied, "session taken over", "another device uses our client_id: give each its own"},
+    {0x8E, ErrorKind::Denied, "session taken over", "another device has our name: give each its own in [device]"},
     {0x8F, ErrorKind::OutOfRange, "topic filter invalid", "correct the filter"},
-    {0x90, ErrorKind::OutOfRange, "topic name invalid", "correct the topic"},
-    {0x93, ErrorKind::Unavailable, "receive maximum exceeded", "lower in_flight_messages_max"},
-    {0x95, ErrorKind::OutOfRange, "packet too large", "lower the size of messages to what the broker takes"},
+    {0x90, ErrorKind::Denied, "topic name invalid", "set a topic_prefix the broker takes"},
+    {0x93, ErrorKind::Unavailable, "receive maximum exceeded", "report this as a bug of Fieldpost"},
+    {0x95, ErrorKind::OutOfRange, "packet too large", "raise the broker's limit (mosquitto: max_packet_size)"},
     {0x96, ErrorKind::Unavailable, "message rate too high", "send less, or raise the broker's limit"},
     {0x97, ErrorKind::Unavailable, "quota exceeded", "raise the broker's quota"},
     {0x98, ErrorKind::Unavailable, "administrative action", "ask the broker's administrator"},
-    {0x99, ErrorKind::OutOfRange, "payload format invalid", "choose a payload format the broker takes"},
+    {0x99, ErrorKind::Malformed, "payload format invalid", "choose a payload format the broker takes"},
     {0x9A, ErrorKind::OutOfRange, "retain not supported", "do not retain"},
     {0x9B, ErrorKind::OutOfRange, "QoS not supported", "use a broker that takes QoS 1"},
     {0x9C, ErrorKind::Unavailable, "use another server", "change the host in the URL"},
@@ -80,13 +80,13 @@ Error explain_connack(LinkOptions::MqttVersion version, int code, const MqttPeer
   }
   if (code == 0x85) {
     return Error{ErrorKind::Denied, what + ": client identifier '" + peer.client_id +
-                                        "' not valid (reason 0x85); set client_id to one the broker accepts"};
+                                        "' not valid (reason 0x85); set name in [device] to one the broker accepts"};
   }
   if (code == 0x86 && !peer.has_username) {
-    return Error{ErrorKind::Denied, what + ": it wants a user name and a password (reason 0x86); set username and password"};
+    return Error{ErrorKind::Denied, what + ": it wants a user name and a password (reason 0x86); set username and password_file"};
   }
   if (code == 0x87) {
-    return Error{ErrorKind::Denied, what + ": not authorized (reason 0x87); have the broker allow client_id '" +
+    return Error{ErrorKind::Denied, what + ": not authorized (reason 0x87); have the broker allow client identifier '" +
                                         peer.client_id + (peer.has_username ? "' and its user" : "' and its certificate")};
   }
   return told(what, code);

@@ -81,10 +81,10 @@ Result<void> load_revoked(TlsSettings::Loaded& loaded) {
 Error key_error(const LinkOptions& options, int code) {
   const auto told = "key_file: " + options.key_file + " ";
   if (code == MBEDTLS_ERR_PK_PASSWORD_REQUIRED) {
-    return Error{ErrorKind::Denied, told + "is encrypted; set key_password"};
+    return Error{ErrorKind::Denied, told + "is encrypted; set key_password_file"};
   }
   if (code == MBEDTLS_ERR_PK_PASSWORD_MISMATCH) {
-    return Error{ErrorKind::Denied, told + "is encrypted with another password than key_password"};
+    return Error{ErrorKind::Denied, told + "is encrypted with another password than the one in key_password_file"};
   }
   if (code == MBEDTLS_ERR_PEM_UNKNOWN_ENC_ALG || code == MBEDTLS_ERR_PEM_FEATURE_UNAVAILABLE ||
       code == MBEDTLS_ERR_PK_FEATURE_UNAVAILABLE) {

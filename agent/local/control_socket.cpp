@@ -35,10 +35,14 @@ struct ControlSocket::Client {
 
 ControlSocket::ControlSocket(EventLoop& loop, Log& log, FileDescriptor listener)
     : loop_{loop}, log_{log}, listener_{std::move(listener)} {
-  readable_ = loop_.when_readable(listener_.get(), [this] { accept(); });
+  listen();
 }
 
 ControlSocket::~ControlSocket() = default;
+
+void ControlSocket::listen() {
+  readable_ = loop_.when_readable(listener_.get(), [this] { accept(); });
+}
 
 void ControlSocket::answer(std::string request, Answer answer) {
   answers_.insert_or_assign(std::move(request), std::move(answer));
@@ -47,6 +51,8 @@ void ControlSocket::answer(std::string request, Answer answer) {
 void ControlSocket::accept() {
   auto connection = accept_unix(listener_);
   if (!connection) {
+    // Out of descriptors, say: the caller still waits, and would call us again at once.
+    readable_ = loop_.after(seconds{1}, [this] { listen(); });
     if (connection.error().kind() != ErrorKind::Unavailable) {
       log_.warn("control socket cannot accept", {{"error", connection.error().sentence()}});
     }

@@ -43,6 +43,7 @@ class ControlSocket {
  private:
   struct Client;
 
+  void listen();
   void accept();
   void receive(int key);
   void reply(Client& client, std::string_view request);
@@ -52,7 +53,7 @@ class ControlSocket {
   EventLoop& loop_;
   Log& log_;
   FileDescriptor listener_;
-  Subscription readable_;
+  Subscription readable_;  ///< or the pause after a failure
   std::map<std::string, Answer, std::less<>> answers_;
   std::map<int, std::unique_ptr<Client>> clients_;
   int next_key_ = 0;

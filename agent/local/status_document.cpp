@@ -31,6 +31,20 @@ void write_link(JsonWriter& json, const StatusDocument::Link& link) {
   json.end_object();
 }
 
+void write_sync(JsonWriter& json, const StatusDocument::Sync& sync) {
+  json.key("sync").begin_object();
+  json.member("messages_sent", sync.messages_sent)
+      .member("messages_acknowledged", sync.messages_acknowledged)
+      .member("messages_failed", sync.messages_failed)
+      .member("messages_given_up", sync.messages_given_up)
+      .member("in_flight", std::uint64_t{sync.in_flight});
+  json.key("lanes").begin_object();
+  for (std::size_t i = 0; i < kLanes.size(); ++i) {
+    json.key(to_string(kLanes[i])).begin_object().member("last_error", sync.last_error[i]).end_object();
+  }
+  json.end_object().end_object();
+}
+
 void write_store(JsonWriter& json, const StatusDocument& document) {
   const StoreStatus& store = document.store;
   json.key("store").begin_object();
@@ -94,6 +108,7 @@ std::string to_json(const StatusDocument& document) {
       .member("series", std::uint64_t{document.series})
       .member("alarms", std::uint64_t{document.alarms});
   write_link(json, document.link);
+  write_sync(json, document.sync);
   write_store(json, document);
   json.key("sources").begin_array();
   for (const StatusDocument::Source& source : document.sources) write_source(json, source);

@@ -3,6 +3,7 @@
 // `fieldpost status` makes of it. Plain values here, so that this room knows neither link nor stages.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -29,6 +30,14 @@ struct StatusDocument {
     std::uint64_t failures = 0;
     std::uint64_t bytes_sent = 0;
     std::uint64_t bytes_received = 0;
+  };
+  struct Sync {
+    std::uint64_t messages_sent = 0;
+    std::uint64_t messages_acknowledged = 0;
+    std::uint64_t messages_failed = 0;
+    std::uint64_t messages_given_up = 0;
+    std::size_t in_flight = 0;
+    std::array<std::string, kLanes.size()> last_error;  ///< why the broker does not take a lane; empty if it does
   };
   struct Source {
     std::string name;
@@ -60,6 +69,7 @@ struct StatusDocument {
   std::size_t series = 0;
   std::size_t alarms = 0;
   Link link;
+  Sync sync;
   StoreStatus store;
   std::int64_t quota_bytes = 0;
   std::vector<Source> sources;

@@ -100,6 +100,21 @@ std::string link_rows(const Json& link) {
   return rows;
 }
 
+std::string sync_rows(const Json& sync) {
+  std::string rows = row("sync", count_text(number_at(sync, "messages_sent")) + " messages sent, " +
+                                     count_text(number_at(sync, "messages_acknowledged")) + " acknowledged, " +
+                                     count_text(number_at(sync, "messages_failed")) + " failed, " +
+                                     count_text(number_at(sync, "messages_given_up")) + " given up");
+  const auto lanes = sync.at("lanes");
+  if (!lanes) return rows;
+  for (const std::string& name : lanes->keys()) {
+    const auto lane = lanes->at(name);
+    const std::string error = lane ? text_at(*lane, "last_error") : "";
+    if (!error.empty()) rows += row("", "lane " + name + " is held back: " + error);
+  }
+  return rows;
+}
+
 std::string store_rows(const Json& store) {
   std::string rows = row("outbox", bytes_text(number_at(store, "file_bytes")) + " of " +
                                        bytes_text(number_at(store, "quota_bytes")) + "; epoch " +
@@ -162,7 +177,10 @@ Result<std::string> status_page(std::string_view json) {
                                                       : " (not synchronised)"));
   page += row("series", count_text(number_at(document, "series")) + "; alarms on: " +
                             count_text(number_at(document, "alarms")));
-  page += link_rows(*link) + store_rows(*store);
+  page += link_rows(*link);
+  const auto sync = document.at("sync");
+  if (sync && flag_at(*link, "configured")) page += sync_rows(*sync);
+  page += store_rows(*store);
   page += "\n" + padded("source", 16) + padded("state", 8) + padded("interval", 9) +
           padded("last read", 12) + padded("reads", 8) + padded("failed", 8) + padded("skipped", 8) +
           padded("samples", 10) + "cost a read\n";

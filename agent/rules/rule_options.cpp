@@ -29,7 +29,7 @@ std::string_view to_string(RuleOptions::Statistic statistic) noexcept {
 
 Result<void> check(const RuleOptions& options) {
   if (options.name.empty()) return refused("name must not be empty");
-  if (options.metric.empty()) return refused("metric must not be empty");
+  if (options.metric.empty()) return refused("series must not be empty");
   for (const auto& threshold : {options.warn_above, options.critical_above, options.warn_below,
                                 options.critical_below}) {
     if (!is_finite_or_absent(threshold)) return refused("thresholds must be finite numbers");
@@ -38,7 +38,7 @@ Result<void> check(const RuleOptions& options) {
                              options.critical_below;
   if (!has_threshold && options.no_data_after == nanoseconds{0}) {
     return refused(
-        "a rule needs warn_above, critical_above, warn_below, critical_below or no_data_after");
+        "a rule needs warn_above, critical_above, warn_below, critical_below or no_data_for");
   }
   if (options.warn_above && options.critical_above &&
       *options.critical_above < *options.warn_above) {
@@ -58,8 +58,8 @@ Result<void> check(const RuleOptions& options) {
       !(*highest_below + options.hysteresis <= *lowest_above - options.hysteresis)) {
     return refused("the thresholds below must lie under those above by twice the hysteresis");
   }
-  if (options.for_duration < nanoseconds{0}) return refused("for_duration must be 0 or more");
-  if (options.no_data_after < nanoseconds{0}) return refused("no_data_after must be 0 or more");
+  if (options.for_duration < nanoseconds{0}) return refused("for must be 0 or more");
+  if (options.no_data_after < nanoseconds{0}) return refused("no_data_for must be 0 or more");
   if (options.no_data_severity != Severity::info && options.no_data_severity != Severity::warn &&
       options.no_data_severity != Severity::critical) {
     return refused("no_data_severity must be info, warn or critical");

@@ -85,6 +85,7 @@ void Rules::accept(const Sample& sample) {
 
 void Rules::accept(const Summary& summary) {
   next_.accept(summary);
+  if (stopped_) return;
   ++counts_.readings;
   const Span span = states_of(summary.series, summary.end);
   for (std::uint32_t i = 0; i < span.count; ++i) {
@@ -105,6 +106,8 @@ void Rules::accept(const Summary& summary) {
 
 void Rules::compare_rate(State& state, const Summary& summary) {
   if (series_[summary.series].kind == SeriesKind::counter) {
+    // The first window began before the first reading: its increase is of a part of its length.
+    if (!std::exchange(state.has_previous, true)) return;
     const double length = std::chrono::duration<double>(summary.end - summary.start).count();
     compare(state, summary.increase ? *summary.increase / length : kNoNumber, summary.end);
     return;

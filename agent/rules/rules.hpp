@@ -39,6 +39,9 @@ class Rules final : public ReadingSink {
   void accept(const Sample& sample) override;
   void accept(const Summary& summary) override;
 
+  /// From now on readings pass unjudged: what an orderly stop closes early is no whole window.
+  void stop() noexcept { stopped_ = true; }
+
   /// Looks for silence. To be called every second or so.
   void advance(BootTime now);
 
@@ -105,6 +108,7 @@ class Rules final : public ReadingSink {
   bool any_deadman_ = false;
 
   std::size_t active_ = 0;
+  bool stopped_ = false;
   RulesCounts counts_;
 };
 

@@ -143,10 +143,6 @@ void SourceSchedule::start() {
   running_ = true;
   for (const auto& pointer : entries_) {
     Entry& entry = *pointer;
-    if (entry.on_worker && entry.worker == nullptr) {
-      entry.worker =
-          std::make_unique<Worker>(loop_, entry.plan.instance.substr(0, 15), /*jobs_max=*/1);
-    }
     loop_.post([this, &entry] { tick(entry); });
     entry.ticks = loop_.every(next_multiple(loop_.clock().now(), entry.plan.interval),
                               entry.plan.interval, [this, &entry] { tick(entry); });
@@ -165,7 +161,10 @@ bool SourceSchedule::stuck() const {
 std::vector<SourceStatus> SourceSchedule::status() const {
   std::vector<SourceStatus> result;
   result.reserve(entries_.size());
-  for (const auto& entry : entries_) result.push_back(entry->status);
+  for (const auto& entry : entries_) {
+    result.push_back(entry->status);
+    result.back().busy = entry->busy;
+  }
   return result;
 }
 
@@ -205,6 +204,13 @@ void SourceSchedule::read_on_loop(Entry& entry) {
 }
 
 void SourceSchedule::work_on_worker(Entry& entry) {
+  if (entry.worker == nullptr) {
+    entry.worker = Worker::start(loop_, entry.plan.instance.substr(0, 15), /*jobs_max=*/1);
+    if (entry.worker == nullptr) {
+      note_open(entry, Error{ErrorKind::Unavailable, "no thread could be started for it; raise the limit (TasksMax=, nproc) or free memory"});
+      return;
+    }
+  }
   entry.busy = true;
   entry.inbox.clear();
   entry.opened.reset();

@@ -42,6 +42,7 @@ struct SourceStatus {
   std::string driver;
   SourceState state = SourceState::opening;
   nanoseconds interval{};
+  bool busy = false;            ///< a read has not come back
   BootTime last_read;           ///< of the last read that succeeded; 0: none yet
   nanoseconds last_cost{};      ///< wall time of the last read
   nanoseconds cost{};           ///< of all reads together

@@ -301,6 +301,14 @@ TEST_F(FilterTest, TheRateLimitPassesOneSampleAnInterval) {
   expect_counts_add_up();
 }
 
+TEST_F(FilterTest, TheRateLimitLetsEachReadOfASlowSourcePass) {
+  policies_["x"].interval_min = seconds{1};
+  const SeriesId id = add("x");
+  // Read every second, each a little late, and not equally so.
+  for (const double t : {0.100, 1.001, 2.010, 3.000, 4.110, 5.002}) give(id, t, t);
+  EXPECT_EQ(values().size(), 6U);
+}
+
 TEST_F(FilterTest, AnExtraRateIsAGaugeBesideItsCounter) {
   policies_["rx_bytes_total"].rate = FilterOptions::Rate::extra;
   const SeriesId id = add("rx_bytes_total", SeriesKind::counter);

@@ -34,9 +34,18 @@ TEST_F(CredentialFileTest, ReadsASecretThatOnlyItsOwnerCanRead) {
   }
 }
 
+/// As if somebody else than root had made it: root's files may be readable by a group.
+void give_away(const std::string& path) {
+  constexpr uid_t kNobody = 65534;
+  if (::geteuid() == 0) {
+    ASSERT_EQ(::chown(path.c_str(), kNobody, kNobody), 0);
+  }
+}
+
 TEST_F(CredentialFileTest, RefusesASecretThatOthersCanRead) {
   for (const mode_t mode : {0640U, 0604U, 0644U, 0660U, 0601U, 0610U}) {
     const auto path = put("key" + std::to_string(mode), "x", mode);
+    give_away(path);
     const auto file = CredentialFile::read("key_file", path, CredentialFile::Kind::secret);
     ASSERT_FALSE(file) << std::oct << mode;
     EXPECT_EQ(file.error().kind(), ErrorKind::Denied);
@@ -45,9 +54,18 @@ TEST_F(CredentialFileTest, RefusesASecretThatOthersCanRead) {
   }
 }
 
+TEST_F(CredentialFileTest, TakesWhatRootHandsToAServicesGroup) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root makes a file of root's";
+  EXPECT_TRUE(CredentialFile::read("key_file", put("package", "x", 0640), CredentialFile::Kind::secret));
+  for (const mode_t mode : {0660U, 0644U, 0650U}) {
+    EXPECT_FALSE(CredentialFile::read("key_file", put("package" + std::to_string(mode), "x", mode), CredentialFile::Kind::secret));
+  }
+}
+
 TEST_F(CredentialFileTest, TakesTheGroupBitsOfAListForWhatTheyAre) {
   // Mode 0440 with the list systemd puts on credentials: user:: r, user:1234: r, group:: none, mask r.
   const auto path = put("credential", "x", 0400);
+  give_away(path);
   const auto entry = [](unsigned tag, unsigned rights, std::uint32_t id) {
     std::array<unsigned char, 8> bytes{static_cast<unsigned char>(tag), 0, static_cast<unsigned char>(rights), 0};
     for (std::size_t i = 0; i < 4; ++i) bytes[4 + i] = static_cast<unsigned char>(id >> (8 * i));

@@ -43,7 +43,7 @@ TEST(RuleOptions, ADeadManAloneIsARule) {
 
 TEST(RuleOptions, WhatMakesNoSenseIsRefusedByName) {
   expect_refused("name", [](RuleOptions& r) { r.name.clear(); });
-  expect_refused("metric", [](RuleOptions& r) { r.metric.clear(); });
+  expect_refused("series", [](RuleOptions& r) { r.metric.clear(); });
   expect_refused("thresholds", [](RuleOptions& r) { r.warn_above = std::nan(""); });
   expect_refused("needs", [](RuleOptions& r) {
     r.warn_above = r.critical_above = r.warn_below = r.critical_below = std::nullopt;
@@ -52,8 +52,8 @@ TEST(RuleOptions, WhatMakesNoSenseIsRefusedByName) {
   expect_refused("critical_below", [](RuleOptions& r) { r.critical_below = 11; });
   expect_refused("hysteresis", [](RuleOptions& r) { r.hysteresis = -1; });
   expect_refused("twice the hysteresis", [](RuleOptions& r) { r.hysteresis = 36; });
-  expect_refused("for_duration", [](RuleOptions& r) { r.for_duration = nanoseconds{-1}; });
-  expect_refused("no_data_after", [](RuleOptions& r) { r.no_data_after = nanoseconds{-1}; });
+  expect_refused("for must", [](RuleOptions& r) { r.for_duration = nanoseconds{-1}; });
+  expect_refused("no_data_for", [](RuleOptions& r) { r.no_data_after = nanoseconds{-1}; });
   expect_refused("no_data_severity",
                  [](RuleOptions& r) { r.no_data_severity = Severity::resolved; });
 }

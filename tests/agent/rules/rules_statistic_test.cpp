@@ -53,9 +53,28 @@ TEST_F(RulesStatistic, RateOfACountersWindowIsItsIncreasePerSecond) {
   summary.end = at(60);
   summary.count = 2;
   summary.increase = 600;
-  EXPECT_EQ(seen(Statistic::rate, summary), 10);
+  EXPECT_EQ(seen(Statistic::rate, summary), std::nullopt);  // the first window may have begun before its readings
+  rules_->accept(summary);
+  ASSERT_EQ(events_.events.size(), 1U);
+  EXPECT_EQ(events_.events[0].value, 10);
   summary.increase.reset();
   EXPECT_EQ(seen(Statistic::rate, summary), std::nullopt);
+}
+
+TEST_F(RulesStatistic, WhatAStopClosesEarlyIsNotJudged) {
+  Summary summary;
+  summary.series = add("temp");
+  summary.start = at(0);
+  summary.end = at(60);
+  summary.count = 1;
+  summary.max = 1000;
+  auto options = rule();
+  options.statistic = Statistic::max;
+  options.warn_above = 80;
+  start({options});
+  rules_->stop();
+  rules_->accept(summary);
+  EXPECT_TRUE(events_.events.empty());
 }
 
 TEST_F(RulesStatistic, RateOfPlainSamplesNeedsTwoOfThem) {

@@ -217,11 +217,11 @@ class TestOwnFiles:
 
     def test_encrypted_key_without_its_password(self, refused, certificates):
         key = certificates.client.key_as("pkcs8-encrypted", "secret")
-        assert refused(1, key=key) == f"key_file: {key} is encrypted; set key_password"
+        assert refused(1, key=key) == f"key_file: {key} is encrypted; set key_password_file"
 
     def test_encrypted_key_with_another_password(self, refused, certificates):
         key = certificates.client.key_as("pkcs8-encrypted", "secret")
-        assert refused(1, key=key, key_password="other") == f"key_file: {key} is encrypted with another password than key_password"
+        assert refused(1, key=key, key_password="other") == f"key_file: {key} is encrypted with another password than the one in key_password_file"
 
     def test_key_in_an_encryption_of_old(self, refused, certificates):
         key = certificates.client.key_as("legacy-encrypted", "secret")
@@ -276,14 +276,14 @@ class TestProxy:
 
 CONNACKS_3 = [
     (1, "it does not speak MQTT 3.1.1; set mqtt_version to 5"),
-    (2, "client identifier 'link-probe' not valid (reason 0x85); set client_id to one the broker accepts"),
+    (2, "client identifier 'link-probe' not valid (reason 0x85); set name in [device] to one the broker accepts"),
     (3, "server unavailable (reason 0x88); try again later"),
     (4, "it wants a user name and a password (reason 0x86); set username and password"),
     (5, "not authorized (reason 0x87); have the broker allow client_id 'link-probe' and its certificate"),
 ]
 CONNACKS_5 = [
     (0x84, "unsupported protocol version (reason 0x84); set mqtt_version to 3.1.1"),
-    (0x85, "client identifier 'link-probe' not valid (reason 0x85); set client_id to one the broker accepts"),
+    (0x85, "client identifier 'link-probe' not valid (reason 0x85); set name in [device] to one the broker accepts"),
     (0x86, "it wants a user name and a password (reason 0x86); set username and password"),
     (0x87, "not authorized (reason 0x87); have the broker allow client_id 'link-probe' and its certificate"),
     (0x88, "server unavailable (reason 0x88); try again later"),
