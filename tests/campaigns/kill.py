@@ -5,6 +5,8 @@ broker away for a minute in between, and proves from the consumer's side that no
 
 Time is accelerated: a flush interval of 200 ms and ramps read every 100 ms put as many commits, sends and
 acknowledgements into a minute as half an hour of normal running, so that the kills meet every phase.
+A third of the lives is several times longer than what a kill may take: only there can it be seen that
+too much was lost. The agent's own series are off: every reading is a ramp's, and its value counts it.
 """
 
 import argparse
@@ -27,6 +29,12 @@ from tests.tools.scratch import Scratch  # noqa: E402
 
 FLUSH_SECONDS = 0.2
 DRAIN_SECONDS_MAX = 180
+
+# A life also starts, and is cut off in the middle of an interval: about nine tenths of the segments that it
+# has time for on paper become durable on an idle machine, and all of these within the flush interval.
+COMMITS_SHARE_MIN = 0.5
+PUNCTUAL_SHARE_MIN = 0.9
+TAILS_JUDGED_SHARE_MIN = 0.1
 
 
 def main():
@@ -62,7 +70,8 @@ def campaign(binary, scratch, arguments, chance):
     with Broker(scratch.folder("broker"), authority) as broker, \
             Consumer(broker, authority.client("consumer")) as consumer:
         agent = Agent(binary, scratch.folder("agent"), broker=broker, certificate=authority.client("proof-1"),
-                      flush_interval=FLUSH_SECONDS, sections=ramp_source(series=arguments.series))
+                      flush_interval=FLUSH_SECONDS,
+                      sections={**ramp_source(series=arguments.series), "self": {"enabled": False}})
         try:
             kill_many(agent, broker, consumer, arguments, chance)
             drain(agent, consumer)
@@ -103,8 +112,10 @@ def kill_many(agent, broker, consumer, arguments, chance):
 
 def instant(chance):
     """Seconds of life. A quarter of the kills falls into the start (opening the store, taking up the
-    epoch, connecting); the others hit sampling, committing, sending and acknowledging."""
-    return chance.uniform(0.0, 0.25) if chance.random() < 0.25 else chance.uniform(0.25, 1.5)
+    epoch, connecting); the others hit sampling, committing, sending and acknowledging, a third of all in
+    a life much longer than the tail that a kill may take."""
+    shortest, longest = chance.choices([(0.0, 0.25), (0.25, 1.5), (1.5, 6.0)], weights=[25, 42, 33])[0]
+    return chance.uniform(shortest, longest)
 
 
 def note(kill, what, agent, consumer):
@@ -125,24 +136,48 @@ def drain(agent, consumer):
 
 
 def report(agent, arrivals, arguments):
-    verdict = judge.check(judge.History(agent.runs, arrivals, FLUSH_SECONDS))
+    verdict = judge.check(judge.History(agent.runs, arrivals, FLUSH_SECONDS),
+                          least_commits=COMMITS_SHARE_MIN, least_punctual=PUNCTUAL_SHARE_MIN)
     verdict.violations += schema.violations(arrivals)
+    verdict.violations += shortcomings(verdict.figures, arguments)
     figures = verdict.figures
-    taken = figures["received_readings"] + figures["lost_in_memory"]
-    adds_up = (figures["received_readings"] + figures["lost_readings"]
-               == figures["durable_readings"] + figures["unlogged_readings"])
-    print(f"kills={figures['kills']} samples_taken~{taken} durable={figures['durable_readings']} "
-          f"durable_but_killed_before_the_log_line={figures['unlogged_readings']} "
-          f"received={figures['received_readings']} counts_add_up={'yes' if adds_up else 'NO'} "
-          f"messages={figures['received_segments']} "
-          f"duplicates={figures['duplicates']} lost={figures['lost'] + figures['missing_values']} "
-          f"order_violations={figures['order_violations']} epochs={figures['epochs']} "
-          f"gaps={figures['gap_records']} "
-          f"lost_from_memory_max_age={figures['lost_in_memory_s'] * 1000:.0f}ms "
-          f"violations={len(verdict.violations)}")
+    print(f"kills={figures['kills']} lived={figures['lived_s']:.0f}s "
+          f"counted_by_values={figures['ramp_by_values']} counted_by_log={figures['ramp_by_log']} "
+          f"of_these_killed_before_the_log_line={figures['unlogged_readings']} "
+          f"received={figures['ramp_received']} counts_add_up={'yes' if figures['adds_up'] else 'NO'} "
+          f"lost={figures['lost'] + figures['missing_values']} "
+          f"segments={figures['durable_segments']} segments_required={figures['required_segments']} "
+          f"durable_after_median={milliseconds(figures['delay_median_s'])} "
+          f"p99={milliseconds(figures['delay_p99_s'])} max={milliseconds(figures['delay_max_s'])} "
+          f"punctual={figures['punctual']:.1%} "
+          f"taken_by_a_kill_max_age={milliseconds(figures['taken_by_a_kill_s'])} "
+          f"lives_long_enough_to_tell={figures['tails_judged']} "
+          f"lives_that_said_late={figures['runs_said_late']} said_max={milliseconds(figures['said_late_s'])} "
+          f"duplicates={figures['duplicates']} order_violations={figures['order_violations']} "
+          f"epochs={figures['epochs']} gaps={figures['gap_records']} violations={len(verdict.violations)}")
     if not verdict.ok:
         print(verdict)
-    return verdict.ok and adds_up and figures["kills"] == arguments.count and figures["epochs"] == 1
+    return verdict.ok
+
+
+def shortcomings(figures, arguments):
+    """What a campaign must show beyond the judge's promises, or it has proved nothing."""
+    wanted = max(1, int(TAILS_JUDGED_SHARE_MIN * arguments.count))
+    found = []
+    if figures["kills"] != arguments.count:
+        found.append(f"{figures['kills']} kills were done, {arguments.count} were asked for")
+    if figures["epochs"] != 1:
+        found.append(f"{figures['epochs']} epochs: a kill is no reason for a new one")
+    if figures["gap_records"]:
+        found.append(f"{figures['gap_records']} gaps: the outbox has room for all of this")
+    if figures["tails_judged"] < wanted:
+        found.append(f"{figures['tails_judged']} lives were long enough to tell how much a kill took, "
+                     f"{wanted} are needed: ask for more kills")
+    return found
+
+
+def milliseconds(seconds):
+    return f"{seconds * 1000:.0f}ms"
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def good_history(runs=3, segments_per_run=6, series=4):
     seq = 0
     for number in range(runs):
         started = START + 100 * number
-        run = Run(started=started, ended=0, killed=True, ramp_series=series)
+        run = Run(started=started, ended=0, killed=True, ramp_series=series, ramp_interval=READ_EVERY)
         value = 0
         now = started
         for _ in range(segments_per_run):
@@ -35,7 +35,7 @@ def good_history(runs=3, segments_per_run=6, series=4):
                 value += 1
             seq += 1
             document = document_of(seq, samples, series)
-            run.durable.append(DurableSegment(EPOCH, seq, "live", len(samples)))
+            run.durable.append(DurableSegment(EPOCH, seq, "live", len(samples), at=now + 0.01))
             history.arrivals.append(arrival_of(document, now))
             if seq % 5 == 0:
                 history.arrivals.append(arrival_of(document, now))

@@ -3,6 +3,7 @@
 that the checker claims to notice."""
 
 import copy
+import dataclasses
 import time
 
 import pytest
@@ -13,7 +14,6 @@ from tests.tools import history as judge
 from tests.tools.agent import late_at_the_end, ramp_source
 from tests.tools.broker import Broker
 from tests.tools.consumer import Arrival, Consumer
-from tests.tools.history import DurableSegment
 from tests.tools.scratch import Scratch
 
 
@@ -90,7 +90,7 @@ def leave_out_one_sample_and_lie_about_the_count(history):
     worse = stand_in.changed(history, position, stand_in.remove_one_sample)
     message = judge.wire.parse(worse.arrivals[position].topic, worse.arrivals[position].payload)
     for run in worse.runs:
-        run.durable = [DurableSegment(s.epoch, s.seq, s.lane, message.readings)
+        run.durable = [dataclasses.replace(s, readings=message.readings)
                        if (s.epoch, s.seq) == (message.epoch, message.seq) else s for s in run.durable]
     return worse
 
@@ -120,6 +120,39 @@ def send_rubbish(history):
     return worse
 
 
+def lose_the_same_from_every_witness_but_one_series(history):
+    """The newest reading of one series of a run, gone from message and log: only the other series tell."""
+    worse = copy.deepcopy(history)
+    newest = worse.runs[-1].durable[-1]
+    position = next(at for at, arrival in enumerate(worse.arrivals)
+                    if judge.wire.parse(arrival.topic, arrival.payload).seq == newest.seq)
+    worse = stand_in.changed(worse, position, stand_in.remove_one_sample)
+    worse.runs[-1].durable[-1] = dataclasses.replace(newest, readings=newest.readings - 1)
+    return worse
+
+
+def count_one_too_many(history):
+    worse = copy.deepcopy(history)
+    middle = worse.runs[0].durable[2]
+    worse.runs[0].durable[2] = dataclasses.replace(middle, readings=middle.readings + 1)
+    return worse
+
+
+def commit_late_and_say_nothing(history):
+    worse = copy.deepcopy(history)
+    middle = worse.runs[0].durable[2]
+    worse.runs[0].durable[2] = dataclasses.replace(middle, at=middle.at + 1.5)
+    return worse
+
+
+def commit_nothing_in_one_life(history):
+    """A life after all others, of which nothing became durable."""
+    worse = copy.deepcopy(history)
+    started = worse.runs[-1].ended + 1
+    worse.runs.append(judge.Run(started=started, ended=started + 4, killed=True, ramp_series=4, ramp_interval=0.1))
+    return worse
+
+
 LIES = {
     drop_one: "LOST",
     drop_one_whose_log_line_the_kill_took: "hole",
@@ -133,6 +166,10 @@ LIES = {
     leave_out_one_sample_and_lie_about_the_count: "LOST",
     lose_the_head_of_a_run: "LOST",
     die_long_after_the_newest_reading: "promised",
+    lose_the_same_from_every_witness_but_one_series: "end at different values",
+    count_one_too_many: "counts do not add up",
+    commit_late_and_say_nothing: "the agent said 0 s",
+    commit_nothing_in_one_life: "nothing of it arrived",
     move_to_another_lane: "lane",
     send_rubbish: "not readable",
 }
@@ -164,6 +201,45 @@ def test_a_disk_that_the_agent_called_late_excuses_so_much_and_no_more():
     worse.runs[0].ended += 6
     assert not judge.check(worse).ok
     assert late_at_the_end(['warn readings late on the disk age_ms=2600', 'info readings in time on the disk again']) == 0
+
+
+def test_a_kill_may_take_what_is_younger_than_promised_and_slack_and_no_more():
+    allowed = stand_in.FLUSH + stand_in.READ_EVERY + judge.SLACK_SECONDS
+    worse = copy.deepcopy(stand_in.good_history())
+    newest = worse.runs[0].ended - 0.15
+    worse.runs[0].ended = newest + allowed - 0.01
+    assert judge.check(worse).ok, str(judge.check(worse))
+    worse.runs[0].ended = newest + allowed + 0.01
+    assert not judge.check(worse).ok
+
+
+def test_a_commit_that_the_agent_called_late_is_excused_so_far_and_no_further():
+    worse = commit_late_and_say_nothing(stand_in.good_history())
+    worse.runs[0].latest_said = 1.3
+    assert judge.check(worse).ok, str(judge.check(worse))
+    worse.runs[0].durable[2] = dataclasses.replace(worse.runs[0].durable[2], at=worse.runs[0].ended + 4)
+    assert not judge.check(worse).ok
+
+
+def test_a_history_of_few_commits_is_believed_only_by_who_requires_none():
+    """Long lives of which the logs name too few segments."""
+    history = stand_in.good_history()
+    assert judge.check(history, least_commits=0.5).ok
+    for run in history.runs[:2]:
+        run.durable = []
+    assert judge.check(history).ok, str(judge.check(history))
+    verdict = judge.check(history, least_commits=0.5)
+    assert any("became durable" in violation for violation in verdict.violations), str(verdict)
+
+
+def test_commits_that_are_all_a_little_late_are_noticed_as_a_whole():
+    history = stand_in.good_history()
+    assert judge.check(history, least_punctual=0.9).ok
+    for run in history.runs:
+        run.durable = [dataclasses.replace(segment, at=segment.at + 0.5) for segment in run.durable]
+    assert judge.check(history).ok, str(judge.check(history))
+    verdict = judge.check(history, least_punctual=0.9)
+    assert any("were durable within" in violation for violation in verdict.violations), str(verdict)
 
 
 def with_gap(history, dropped, readings):

@@ -51,6 +51,12 @@ def ramp_source(name="proof", *, series=10, interval="100ms"):
                                "interval": interval}}
 
 
+def seconds_of(duration):
+    """Of the durations that tests write: "100ms", "10s"."""
+    number, unit = duration.rstrip("ms"), duration.lstrip("0123456789.")
+    return float(number) * {"ms": 0.001, "s": 1.0}[unit]
+
+
 class Agent:
     """One device: its configuration, state directory and the logs of all its runs.
 
@@ -102,6 +108,12 @@ class Agent:
     def ramp_series(self):
         return sum(keys.get("series", 1) for section, keys in self.sections.items()
                    if section.startswith("source.") and keys.get("shape") == "ramp")
+
+    @property
+    def ramp_interval(self):
+        """Seconds between two reads of the slowest ramp."""
+        return max((seconds_of(keys["interval"]) for section, keys in self.sections.items()
+                    if section.startswith("source.") and keys.get("shape") == "ramp"), default=0.0)
 
     def configuration_text(self):
         lines = []
@@ -172,7 +184,7 @@ class Agent:
         # The last reading of the one and the first of the other lie close to these two lines.
         self.runs[-1].ended = (boot_seconds_of(stopping) + boot_seconds_of(lines[-1])) / 2
         self._open_run(self.runs[-1].ended, path, number)
-        self.runs[-2].durable = self.durable_segments(len(self.runs) - 1)
+        self._read_log_of(len(self.runs) - 1)
 
     def hang_up(self):
         self._child.signal(signal.SIGHUP)
@@ -207,14 +219,21 @@ class Agent:
 
     def _open_run(self, started, log_file, first_line):
         self.runs.append(Run(started=started, ended=float("inf"), killed=False,
-                             ramp_series=self.ramp_series))
+                             ramp_series=self.ramp_series, ramp_interval=self.ramp_interval))
         self._logs.append((log_file, first_line))
 
     def _close_run(self, killed):
         self.runs[-1].ended = self._child.ended
         self.runs[-1].killed = killed
-        self.runs[-1].durable = self.durable_segments(len(self.runs))
-        self.runs[-1].late = late_at_the_end(self.log_lines())
+        self._read_log_of(len(self.runs))
+
+    def _read_log_of(self, number):
+        run = self.runs[number - 1]
+        lines = self.log_lines(number)
+        run.durable = self.durable_segments(number)
+        run.late = late_at_the_end(lines)
+        run.latest_said = max(delays_said(lines), default=0.0)
+        run.said_unwritable = any("outbox cannot be written" in line for line in lines)
 
     # What it says
 
@@ -253,7 +272,7 @@ class Agent:
             if "segment durable" in line:
                 fields = fields_of(line)
                 segments.append(DurableSegment(fields["epoch"], int(fields["seq"]), fields["lane"],
-                                               int(fields["readings"])))
+                                               int(fields["readings"]), boot_seconds_of(line)))
         return segments
 
     def all_durable(self):
@@ -276,12 +295,17 @@ class Agent:
         return run_binary(self.binary, *arguments, seconds=seconds)
 
 
+def delays_said(lines):
+    """Seconds that readings had waited for the disk whenever the log said that they were late."""
+    return [int(fields_of(line)["age_ms"]) / 1000 for line in lines if "readings late on the disk" in line]
+
+
 def late_at_the_end(lines):
     """Seconds that readings had waited for the disk when the log last said so; 0 if that was over."""
     late = 0.0
     for line in lines:
         if "readings late on the disk" in line:
-            late = int(fields_of(line)["age_ms"]) / 1000
+            late = delays_said([line])[0]
         elif "readings in time on the disk again" in line:
             late = 0.0
     return late
