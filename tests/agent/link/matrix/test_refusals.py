@@ -278,14 +278,14 @@ CONNACKS_3 = [
     (1, "it does not speak MQTT 3.1.1; set mqtt_version to 5"),
     (2, "client identifier 'link-probe' not valid (reason 0x85); set name in [device] to one the broker accepts"),
     (3, "server unavailable (reason 0x88); try again later"),
-    (4, "it wants a user name and a password (reason 0x86); set username and password"),
-    (5, "not authorized (reason 0x87); have the broker allow client_id 'link-probe' and its certificate"),
+    (4, "it wants a user name and a password (reason 0x86); set username and password_file"),
+    (5, "not authorized (reason 0x87); have the broker allow client identifier 'link-probe' and its certificate"),
 ]
 CONNACKS_5 = [
     (0x84, "unsupported protocol version (reason 0x84); set mqtt_version to 3.1.1"),
     (0x85, "client identifier 'link-probe' not valid (reason 0x85); set name in [device] to one the broker accepts"),
-    (0x86, "it wants a user name and a password (reason 0x86); set username and password"),
-    (0x87, "not authorized (reason 0x87); have the broker allow client_id 'link-probe' and its certificate"),
+    (0x86, "it wants a user name and a password (reason 0x86); set username and password_file"),
+    (0x87, "not authorized (reason 0x87); have the broker allow client identifier 'link-probe' and its certificate"),
     (0x88, "server unavailable (reason 0x88); try again later"),
     (0x89, "server busy (reason 0x89); try again later"),
     (0x8A, "banned (reason 0x8a); have the broker's administrator lift the ban"),
@@ -307,7 +307,7 @@ def test_wrong_password_at_a_real_broker(mosquitto, refused, certificates, tmp_p
     subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "post", "right"], check=True)
     broker = mosquitto(*mtls(certificates, password_file=passwords, allow_anonymous="false"))
     assert refused(broker.port, username="post", password="wrong") == (
-        f"localhost:{broker.port} refused our CONNECT: not authorized (reason 0x87); have the broker allow client_id "
+        f"localhost:{broker.port} refused our CONNECT: not authorized (reason 0x87); have the broker allow client identifier "
         "'link-probe' and its user")
 
 
