@@ -85,6 +85,10 @@ struct LinkStatus {
 class Link {
  public:
   /// What became of a publish: acknowledged, or not (and then it must be sent again, later).
+  /// Errors: OutOfRange, Malformed  the broker refused it and always will: too large, not a payload for it
+  ///         Io                     the connection was lost first
+  ///         others                 the broker refused it; an operator or time may mend that.
+  ///                                While not connected() any error means that the connection was lost
   using PublishDone = std::function<void(Result<void>)>;
 
   struct Message {
@@ -105,13 +109,15 @@ class Link {
   virtual void stop(std::function<void()> done) = 0;
 
   /// Takes a message when connected and inside the in-flight window; otherwise returns Unavailable
-  /// or Full at once and `done` is not called. `done` runs on the loop, once.
+  /// or Full at once and `done` is not called; OutOfRange if it is larger than this broker takes.
+  /// `done` runs on the loop, once.
   virtual Result<void> publish(Message message, PublishDone done) = 0;
 
   /// Renewed by itself after every reconnect. `receive` runs on the loop.
   virtual void subscribe(std::string filter, int qos,
                          std::function<void(std::string_view topic, std::string_view payload)> receive) = 0;
 
+  /// False from the instant at which nothing can be published any more: may precede the change of state.
   virtual bool connected() const = 0;
   /// Room left in the in-flight window, in messages; 0 when not connected.
   virtual std::size_t window() const = 0;

@@ -21,6 +21,12 @@
 
 namespace fieldpost {
 
+/// What a CONNACK of MQTT 5 asks of us; nothing where the broker did not say.
+struct MqttBrokerLimits {
+  std::optional<std::uint16_t> receive_maximum;    ///< messages in flight
+  std::optional<std::uint32_t> packet_bytes_max;   ///< a longer packet makes it end the connection
+};
+
 class MqttClient {
  public:
   struct Options {
@@ -39,8 +45,7 @@ class MqttClient {
 
   /// Run on the loop, and not after the client is gone.
   struct Events {
-    /// `receive_maximum`: messages the broker lets be in flight (MQTT 5), or none said.
-    std::function<void(std::optional<std::uint16_t> receive_maximum)> connected;
+    std::function<void(const MqttBrokerLimits& limits)> connected;
     /// The broker said no; or, without an error, the connection broke before it said anything.
     std::function<void(std::optional<Error>)> refused;
     /// The connection that stood is gone; with the broker's reason if it gave one.

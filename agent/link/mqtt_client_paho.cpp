@@ -23,7 +23,7 @@ struct Event {
   Kind kind;
   std::uint32_t number = 0;      // of a publish or a subscription
   int code = 0;                  // reason or return code; 0 is success
-  std::optional<std::uint16_t> receive_maximum;
+  MqttBrokerLimits limits;
   std::string topic;
   std::string payload;
 };
@@ -101,7 +101,7 @@ class Listener final : public mqtt::iaction_listener {
     Event event{};
     event.kind = success_;
     event.number = number_of(token);
-    if (success_ == Event::Kind::connected) event.receive_maximum = receive_maximum_of(token);
+    if (success_ == Event::Kind::connected) event.limits = limits_of(token);
     postbox_->put(std::move(event));
   }
 
@@ -117,15 +117,21 @@ class Listener final : public mqtt::iaction_listener {
     postbox_->put(std::move(event));
   }
 
-  static std::optional<std::uint16_t> receive_maximum_of(const mqtt::token& token) {
+  static MqttBrokerLimits limits_of(const mqtt::token& token) {
+    MqttBrokerLimits limits;
     try {
       // Complete by now, so this waits for nothing; empty for MQTT 3.1.1.
       const auto properties = token.get_connect_response().get_properties();
-      if (!properties.contains(mqtt::property::RECEIVE_MAXIMUM)) return std::nullopt;
-      return mqtt::get<std::uint16_t>(properties, mqtt::property::RECEIVE_MAXIMUM);
+      if (properties.contains(mqtt::property::RECEIVE_MAXIMUM)) {
+        limits.receive_maximum = mqtt::get<std::uint16_t>(properties, mqtt::property::RECEIVE_MAXIMUM);
+      }
+      if (properties.contains(mqtt::property::MAXIMUM_PACKET_SIZE)) {
+        limits.packet_bytes_max = mqtt::get<std::uint32_t>(properties, mqtt::property::MAXIMUM_PACKET_SIZE);
+      }
     } catch (const std::exception&) {
-      return std::nullopt;
+      return {};
     }
+    return limits;
   }
 
   std::shared_ptr<Postbox> postbox_;
@@ -242,7 +248,7 @@ void MqttClient::Paho::take(Event& event) {
   const auto tell = [](auto listener, auto... what) { listener(what...); };
   switch (event.kind) {
     case Event::Kind::connected:
-      return tell(events.connected, event.receive_maximum);
+      return tell(events.connected, event.limits);
     case Event::Kind::refused: {
       std::optional<Error> error;
       if (event.code > 0) error = explain_connack(options.version, event.code, options.peer);
@@ -258,7 +264,7 @@ void MqttClient::Paho::take(Event& event) {
       if (event.code >= 0x80) {
         result = explain_puback(event.code);
       } else if (event.code != 0) {
-        result = Error{ErrorKind::Unavailable, "the connection was lost before the acknowledgement"};
+        result = Error{ErrorKind::Io, "the connection was lost before the acknowledgement"};
       }
       return tell(events.published, event.number, result);
     }

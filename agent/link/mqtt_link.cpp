@@ -3,6 +3,7 @@
 #include "agent/link/mqtt_link.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "agent/link/topic_filter.hpp"
@@ -97,16 +98,12 @@ void MqttLink::stop(std::function<void()> done) {
   wanted_ = false;
   stop_done_.push_back(std::move(done));
   if (stop_done_.size() > 1) return;  // one stop is under way; both callers will hear
-  const bool was_connected = state_ == LinkState::connected && relay_ && !relay_end_;
-  fail_all_in_flight(Error{ErrorKind::Unavailable, "the link was stopped before the acknowledgement"});
+  const bool was_connected = connected() && relay_;
   acknowledge_timer_.reset();
   status_.next_attempt.reset();
-  if (!was_connected) {
-    timer_ = loop_.after(nanoseconds{0}, [this] { finish_stop(); });
-    return;
-  }
-  client_.reset();  // leaves its DISCONNECT in the pair, from where the relay takes it
-  timer_ = loop_.after(kStopWait, [this] { finish_stop(); });
+  if (was_connected) client_.reset();  // leaves its DISCONNECT in the pair, from where the relay takes it
+  timer_ = loop_.after(was_connected ? nanoseconds{kStopWait} : nanoseconds{0}, [this] { finish_stop(); });
+  fail_all_in_flight(Error{ErrorKind::Unavailable, "the link was stopped before the acknowledgement"});
 }
 
 void MqttLink::finish_stop() {
@@ -202,7 +199,7 @@ MqttPeer MqttLink::mqtt_peer() const { return {broker_.at.text(), options_.clien
 
 MqttClient::Events MqttLink::client_events() {
   MqttClient::Events events;
-  events.connected = [this](std::optional<std::uint16_t> receive_maximum) { mqtt_connected(receive_maximum); };
+  events.connected = [this](const MqttBrokerLimits& limits) { mqtt_connected(limits); };
   events.refused = [this](std::optional<Error> error) { broken(lost_error(error)); };
   events.lost = [this](std::optional<Error> error) { broken(lost_error(error)); };
   events.published = [this](std::uint32_t number, Result<void> result) { message_answered(number, result); };
@@ -213,12 +210,13 @@ MqttClient::Events MqttLink::client_events() {
   return events;
 }
 
-void MqttLink::mqtt_connected(std::optional<std::uint16_t> receive_maximum) {
+void MqttLink::mqtt_connected(const MqttBrokerLimits& limits) {
   mqtt_answered_ = true;
   timer_.reset();
-  if (receive_maximum) {
-    in_flight_messages_max_ = std::clamp<std::size_t>(*receive_maximum, 1, options_.in_flight_messages_max);
+  if (limits.receive_maximum) {
+    in_flight_messages_max_ = std::clamp<std::size_t>(*limits.receive_maximum, 1, options_.in_flight_messages_max);
   }
+  packet_bytes_max_ = limits.packet_bytes_max.value_or(std::numeric_limits<std::uint32_t>::max());
   ++status_.connects;
   status_.last_error.clear();
   last_progress_ = loop_.clock().now();
@@ -245,8 +243,12 @@ std::size_t MqttLink::window() const {
 }
 
 Result<void> MqttLink::publish(Message message, PublishDone done) {
-  if (!connected() || !client_ || relay_end_) return Error{ErrorKind::Unavailable, "the link is down"};
+  if (!connected()) return Error{ErrorKind::Unavailable, "the link is down"};
   if (message.payload.size() > kMessageBytesMax) return out_of_range("a message of over 32 MiB cannot be published");
+  if (message.topic.size() + message.payload.size() + message.content_type.size() + kPublishOverhead > packet_bytes_max_) {
+    return out_of_range("the broker takes packets of up to " + std::to_string(packet_bytes_max_) +
+                        " bytes; raise its limit (mosquitto: max_packet_size)");
+  }
   const std::size_t cost = message.topic.size() + message.payload.size() + kMessageOverhead;
   // One message alone may be larger than the window: slow, but it goes.
   const bool fits = in_flight_.empty() || in_flight_bytes_ + cost <= in_flight_bytes_max_;

@@ -43,7 +43,7 @@ class MqttLink final : public Link {
   Result<void> publish(Message message, PublishDone done) override;
   void subscribe(std::string filter, int qos,
                  std::function<void(std::string_view, std::string_view)> receive) override;
-  bool connected() const override { return state_ == LinkState::connected; }
+  bool connected() const override { return state_ == LinkState::connected && client_ && !relay_end_; }
   std::size_t window() const override;
   LinkStatus status() const override;
   void on_change(std::function<void(LinkState)> listener) override { listeners_.push_back(std::move(listener)); }
@@ -52,6 +52,9 @@ class MqttLink final : public Link {
   /// small write is up to 1,280 bytes).
   static constexpr std::size_t kMessageOverhead = 1U << 10U;
   static constexpr std::size_t kMessageBytesMax = 32U << 20U;
+  /// Of a PUBLISH beside topic, payload and content type: 1 + 4 of the fixed header, 2 + 2 of the topic's
+  /// length and the number, 1 + 1 + 2 of the properties.
+  static constexpr std::size_t kPublishOverhead = 13;
 
  private:
   struct InFlight {
@@ -69,7 +72,7 @@ class MqttLink final : public Link {
   Result<void> reload_settings();
   void transport_ready(Connector::Connection connection);
   MqttClient::Events client_events();
-  void mqtt_connected(std::optional<std::uint16_t> receive_maximum);
+  void mqtt_connected(const MqttBrokerLimits& limits);
   void message_received(const std::string& topic, const std::string& payload);
   void message_answered(std::uint32_t number, const Result<void>& result);
   void relay_ended(Relay::End end);
@@ -111,6 +114,7 @@ class MqttLink final : public Link {
   std::size_t in_flight_bytes_ = 0;
   std::size_t in_flight_bytes_max_ = 0;     // of this connection: what its pair holds
   std::size_t in_flight_messages_max_ = 0;
+  std::size_t packet_bytes_max_ = 0;        // of this connection's broker
   BootTime last_progress_;
   std::uint64_t delivered_before_ = 0;
 

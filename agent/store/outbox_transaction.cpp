@@ -245,7 +245,7 @@ Result<void> OutboxTransaction::report_gaps(const SegmentBuilder& builder, Segme
     while (TRY(statement.step())) {
       const std::int64_t cause = statement.integer(0);
       const std::int64_t lane = statement.integer(1);
-      if (cause < 0 || cause > std::int64_t{static_cast<std::uint8_t>(Gap::Cause::oversize)} || lane < 0 ||
+      if (cause < 0 || cause > std::int64_t{static_cast<std::uint8_t>(Gap::Cause::refused)} || lane < 0 ||
           lane >= std::int64_t{kLanes.size()}) {
         return Error{ErrorKind::Malformed, "a gap of the outbox makes no sense"};
       }

@@ -126,6 +126,7 @@ std::string_view to_string(Gap::Cause cause) noexcept {
     case Gap::Cause::damage: return "damage";
     case Gap::Cause::memory: return "memory";
     case Gap::Cause::oversize: return "oversize";
+    case Gap::Cause::refused: return "refused";
   }
   return "damage";
 }

@@ -40,7 +40,7 @@ std::string to_text(Epoch epoch);
 
 /// Readings that will not arrive: what, when, how many (promise P2).
 struct Gap {
-  enum class Cause : std::uint8_t { quota, age, damage, memory, oversize };
+  enum class Cause : std::uint8_t { quota, age, damage, memory, oversize, refused };
   Cause cause{};
   Lane lane{};
   std::uint64_t readings = 0;

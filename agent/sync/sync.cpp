@@ -30,11 +30,20 @@ void Sync::start() {
 
 SyncStatus Sync::status() const {
   SyncStatus status = status_;
-  for (const auto& lane : lanes_) status.in_flight += lane.in_flight.size();
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    status.in_flight += lanes_[i].in_flight.size();
+    status.last_error[i] = lanes_[i].last_error;
+  }
   return status;
 }
 
 void Sync::link_changed(LinkState state) {
+  for (auto& lane : lanes_) {
+    lane.pause.reset();  // the next connection may be to a broker that was mended
+    if (state == LinkState::connected) continue;
+    lane.settling = true;
+    if (lane.in_flight.empty()) forget(lane);
+  }
   if (state != LinkState::connected) return;
   pause_.reset();
   pump();
@@ -43,13 +52,16 @@ void Sync::link_changed(LinkState state) {
 void Sync::pump() {
   if (stopped_ || pause_ || !link_.connected()) return;
   for (auto& lane : lanes_) {
-    while (!lane.settling && link_.window() > 0 && !lane.waiting.empty()) {
-      if (!send_next(lane)) break;
+    if (lane.settling || lane.pause) continue;
+    bool room = true;
+    while (room && link_.window() > 0 && !lane.waiting.empty()) {
+      if (lane.refusals > 0 && !lane.in_flight.empty()) break;
+      room = send_next(lane);
     }
     if (lane.waiting.size() < kFetchSegments / 2) fetch(lane);
-    // A higher lane whose segments are on their way from the disk goes first only if it is known to
-    // have some; the lower lanes use the window meanwhile.
-    if (pause_) return;
+    // What a higher lane found no room for is not overtaken. One whose segments are on their way from
+    // the disk goes first only if it is known to have some; the lower lanes use the window meanwhile.
+    if (!room) return;
   }
 }
 
@@ -88,6 +100,11 @@ bool Sync::send(LaneState& lane, OutgoingSegment segment) {
       link_.publish(std::move(message), [this, lane_name = lane.lane, row](const Result<void>& outcome) {
         finished(lane_name, row, outcome);
       });
+  if (!sent && sent.error().kind() == ErrorKind::OutOfRange) {
+    lane.last_error = sent.error().sentence();
+    give_up(lane, segment, Gap::Cause::oversize, sent.error());
+    return true;
+  }
   if (!sent) {  // the window's bytes are used up, or the link has just gone: the next change pumps
     lane.waiting.emplace(row, std::move(segment));
     return false;
@@ -115,18 +132,63 @@ void Sync::finished(Lane lane_name, std::int64_t row, const Result<void>& outcom
   if (outcome) {
     ++status_.messages_acknowledged;
     store_.acknowledge(node.mapped());
+    if (!lane.settling && !lane.pause) {
+      if (std::exchange(lane.refusals, 0) > 0) log_.info("the broker takes a lane again", {{"lane", to_string(lane_name)}});
+      lane.last_error.clear();
+    }
   } else {
     ++status_.messages_failed;
     log_.debug("message not acknowledged",
                {{"lane", to_string(lane_name)}, {"seq", node.mapped().header.seq}, {"why", outcome.error().sentence()}});
-    lane.waiting.emplace(row, std::move(node.mapped()));
-    lane.settling = true;
-    if (link_.connected()) pause(kRefusedPause);
+    const bool lost = !link_.connected() || outcome.error().kind() == ErrorKind::Io;
+    if (lost) {
+      lane.settling = true;
+      lane.waiting.emplace(row, std::move(node.mapped()));
+    } else {
+      refused(lane, std::move(node.mapped()), outcome.error());
+    }
   }
   // Order in a lane: after a failure nothing newer is sent until all that were on their way have
   // been acknowledged or are back.
-  if (lane.in_flight.empty()) lane.settling = false;
+  if (lane.settling && lane.in_flight.empty()) forget(lane);
   pump();
+}
+
+/// The broker has the connection and does not want the message. What no operator can mend is given up;
+/// the rest is kept and asked again, ever more seldom. The other lanes go on.
+void Sync::refused(LaneState& lane, OutgoingSegment segment, const Error& why) {
+  const bool told = lane.last_error == why.sentence();
+  lane.last_error = why.sentence();
+  if (why.kind() == ErrorKind::OutOfRange) {  // too large: says nothing about the next one
+    give_up(lane, segment, Gap::Cause::oversize, why);
+    return;
+  }
+  if (!told) log_.warn("the broker refuses a lane", {{"lane", to_string(lane.lane)}, {"why", why.sentence()}});
+  if (why.kind() == ErrorKind::Malformed) {
+    give_up(lane, segment, Gap::Cause::refused, why);
+  } else {
+    lane.waiting.emplace(segment.row, std::move(segment));
+  }
+  lane.settling = true;
+  if (lane.pause) return;  // others of the same round
+  // Also after giving up: a broker that refuses every payload must not turn a backlog into gaps at once.
+  const milliseconds delay = std::min(kRefusedPause * (1U << std::min(lane.refusals, 6U)), kRefusedPauseMax);
+  ++lane.refusals;
+  lane.pause = loop_.after(delay, [this, &lane] {
+    lane.pause.reset();
+    pump();
+  });
+}
+
+/// What waits is fetched anew when its time comes: until then the store may drop it, by quota or age, and
+/// reports a gap; sent all the same it would be there twice. Everything before it is acknowledged.
+void Sync::forget(LaneState& lane) {
+  lane.settling = false;
+  lane.exhausted = false;
+  lane.discard_fetch = lane.fetching;
+  if (lane.waiting.empty()) return;
+  lane.fetched_to = lane.waiting.begin()->first - 1;
+  lane.waiting.clear();
 }
 
 void Sync::fetch(LaneState& lane) {
@@ -142,6 +204,7 @@ void Sync::fetch(LaneState& lane) {
 void Sync::fetched(Lane lane_name, std::vector<OutgoingSegment> segments) {
   LaneState& lane = state_of(lane_name);
   lane.fetching = false;
+  if (std::exchange(lane.discard_fetch, false)) return pump();
   lane.exhausted = segments.empty() && !std::exchange(lane.fetch_again, false);
   for (auto& segment : segments) {
     const std::int64_t row = segment.row;

@@ -29,10 +29,12 @@ struct SyncOptions {
 struct SyncStatus {
   std::uint64_t messages_sent = 0;          ///< handed to the link, repeats included
   std::uint64_t messages_acknowledged = 0;
-  std::uint64_t messages_failed = 0;        ///< not acknowledged; sent again
-  std::uint64_t messages_given_up = 0;      ///< too long or unreadable; reported as a gap
+  std::uint64_t messages_failed = 0;        ///< refused, or the connection was lost before the acknowledgement
+  std::uint64_t messages_given_up = 0;      ///< too long, unreadable or refused for good; reported as a gap
   std::uint64_t payload_bytes = 0;          ///< of messages_sent
   std::size_t in_flight = 0;
+  /// Why the latest message of a lane was not taken; empty again once one is.
+  std::array<std::string, kLanes.size()> last_error;
 };
 
 class Sync {
@@ -51,8 +53,10 @@ class Sync {
   /// Segments fetched ahead for one lane: enough to fill the window while the next are read.
   static constexpr std::size_t kFetchSegments = 16;
   static constexpr std::size_t kFetchBytesMax = 256U << 10U;
-  /// A broker that refuses a message while the connection stays up is asked again after this.
+  /// A broker that refuses a lane while the connection stays up is asked again after this, and after
+  /// twice as long each time it refuses again.
   static constexpr milliseconds kRefusedPause{5'000};
+  static constexpr milliseconds kRefusedPauseMax{300'000};
 
  private:
   struct LaneState {
@@ -65,6 +69,10 @@ class Sync {
     bool fetch_again = false;      ///< new segments became durable during a fetch
     bool exhausted = false;        ///< the last fetch found nothing more
     bool settling = false;         ///< one failed: let those in flight end before sending again
+    bool discard_fetch = false;    ///< the fetch under way began before forget()
+    unsigned refusals = 0;         ///< in a row; while there are any, one message at a time asks
+    Subscription pause;            ///< until the broker is asked again
+    std::string last_error;
   };
 
   LaneState& state_of(Lane lane) { return lanes_[static_cast<std::size_t>(lane)]; }
@@ -74,6 +82,8 @@ class Sync {
   bool send(LaneState& lane, OutgoingSegment segment);
   void give_up(LaneState& lane, const OutgoingSegment& segment, Gap::Cause cause, const Error& why);
   void finished(Lane lane, std::int64_t row, const Result<void>& outcome);
+  void refused(LaneState& lane, OutgoingSegment segment, const Error& why);
+  static void forget(LaneState& lane);
   void fetch(LaneState& lane);
   void fetched(Lane lane, std::vector<OutgoingSegment> segments);
   void pause(nanoseconds delay);

@@ -17,7 +17,7 @@ LANES = ("alert", "event", "live", "bulk")
 KINDS = ("counter", "gauge", "state")
 QUALITIES = ("good", "suspect", "substituted")
 SEVERITIES = ("info", "warn", "critical", "resolved")
-CAUSES = ("quota", "age", "damage", "memory", "oversize")
+CAUSES = ("quota", "age", "damage", "memory", "oversize", "refused")
 HEADER = struct.Struct("<4sBBBBIIIQQqqIIII16s")
 BODY_BYTES_MAX = 16 << 20
 

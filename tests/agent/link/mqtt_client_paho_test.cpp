@@ -27,9 +27,9 @@ struct MqttClientTest : testing::Test {
     options.will = LinkOptions::Will{"will/topic", "gone", 1, true};
     options.port = 8883;
     MqttClient::Events events;
-    events.connected = [this](std::optional<std::uint16_t> maximum) {
+    events.connected = [this](const MqttBrokerLimits& said) {
       connected = true;
-      receive_maximum = maximum;
+      limits = said;
     };
     events.refused = [this](std::optional<Error> error) {
       refused = true;
@@ -72,7 +72,7 @@ struct MqttClientTest : testing::Test {
   bool connected = false;
   bool refused = false;
   bool lost = false;
-  std::optional<std::uint16_t> receive_maximum;
+  MqttBrokerLimits limits;
   std::string sentence;
   std::vector<std::uint32_t> published;
   std::vector<std::string> received;
@@ -88,11 +88,19 @@ TEST_F(MqttClientTest, SendsWhatTheOptionsSay) {
   EXPECT_FALSE(connected);
 }
 
-TEST_F(MqttClientTest, ObeysTheBrokersReceiveMaximum) {
+TEST_F(MqttClientTest, TellsTheLimitsThatTheBrokerSets) {
   connect();
-  say(std::string{"\x20\x06\x00\x00\x03\x21\x00\x05", 8});
+  say(std::string{"\x20\x0b\x00\x00\x08\x21\x00\x05\x27\x00\x01\x00\x02", 13});
   ASSERT_TRUE(loop.run_until([&] { return connected; }));
-  EXPECT_EQ(receive_maximum, 5);
+  EXPECT_EQ(limits.receive_maximum, 5);
+  EXPECT_EQ(limits.packet_bytes_max, 65'538U);
+}
+
+TEST_F(MqttClientTest, TellsNoLimitsWhereTheBrokerSetsNone) {
+  connect();
+  accept();
+  EXPECT_FALSE(limits.receive_maximum);
+  EXPECT_FALSE(limits.packet_bytes_max);
 }
 
 TEST_F(MqttClientTest, ExplainsARefusal) {

@@ -56,6 +56,7 @@ class HandBroker {
   int accepted = 0;
   bool answer_connect = true;
   bool answer_publish = true;
+  std::string connack{"\x20\x03\x00\x00\x00", 5};
   std::vector<std::string> packets;
 
  private:
@@ -86,7 +87,7 @@ class HandBroker {
   void took(const std::string& packet, std::size_t head) {
     packets.push_back(packet);
     const auto kind = static_cast<unsigned char>(packet[0]) >> 4U;
-    if (kind == 1 && answer_connect) send(std::string{"\x20\x03\x00\x00\x00", 5});
+    if (kind == 1 && answer_connect) send(connack);
     if (kind == 3 && answer_publish) {
       const std::size_t topic = static_cast<unsigned char>(packet[head + 1]);
       send(std::string{"\x40\x02", 2} + packet.substr(head + 2 + topic, 2));
@@ -169,6 +170,36 @@ TEST_F(MqttLinkTest, KeepsToItsWindowOfBytesButLetsOneLargeMessageThrough) {
   ASSERT_TRUE(publish(std::string(50'000, 'x')));
   EXPECT_EQ(publish("x").error().kind(), ErrorKind::Full);
   EXPECT_EQ(link->window(), 0U);
+}
+
+TEST_F(MqttLinkTest, RefusesAMessageOneByteLargerThanTheBrokerTakes) {
+  make();
+  broker.connack = std::string{"\x20\x08\x00\x00\x05\x27\x00\x00\x01\x00", 10};  // packets of up to 256 bytes
+  connect();
+  constexpr std::size_t kFits = 256 - MqttLink::kPublishOverhead - 1;  // the topic is "t"
+  EXPECT_EQ(publish(std::string(kFits + 1, 'x')).error().kind(), ErrorKind::OutOfRange);
+  ASSERT_TRUE(publish(std::string(kFits, 'x')));
+  ASSERT_TRUE(loop.run_until([&] { return results.size() == 1; }));
+  EXPECT_TRUE(results[0]);
+  EXPECT_TRUE(link->connected());
+}
+
+TEST_F(MqttLinkTest, IsNoLongerConnectedWhenItFailsWhatWasUnderWay) {
+  make();
+  broker.answer_publish = false;
+  for (const bool by_stop : {false, true}) {
+    connect();
+    std::optional<bool> connected_then;
+    ASSERT_TRUE(link->publish({"t", "x", 1, false, {}}, [&](const Result<void>&) { connected_then = link->connected(); }));
+    if (by_stop) {
+      link->stop({});
+    } else {
+      broker.hang_up();
+    }
+    ASSERT_TRUE(loop.run_until([&] { return connected_then.has_value(); }));
+    EXPECT_FALSE(*connected_then);
+    loop.advance(seconds{2});
+  }
 }
 
 TEST_F(MqttLinkTest, ClosesAndReconnectsWhenNothingIsAcknowledgedInTime) {

@@ -11,6 +11,10 @@ TEST(MqttReason, ANewCodeStillMakesASentence) {
   EXPECT_EQ(error.sentence(), "b:1 refused our CONNECT: unknown reason (reason 0xee); see the broker's log for the reason");
   EXPECT_EQ(explain_puback(0x97).kind(), ErrorKind::Unavailable);
   EXPECT_EQ(explain_puback(0x87).kind(), ErrorKind::Denied);
+  // Sync gives up what is OutOfRange or Malformed; a topic is the whole lane's, and an operator mends it.
+  EXPECT_EQ(explain_puback(0x90).kind(), ErrorKind::Denied);
+  EXPECT_EQ(explain_puback(0x95).kind(), ErrorKind::OutOfRange);
+  EXPECT_EQ(explain_puback(0x99).kind(), ErrorKind::Malformed);
   EXPECT_NE(explain_suback(0x80, "a/#").sentence().find("'a/#'"), std::string::npos);
 }
 

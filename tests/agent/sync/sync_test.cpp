@@ -3,7 +3,9 @@
 // does as the test says.
 #include "agent/sync/sync.hpp"
 
+#include <algorithm>
 #include <deque>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,6 +38,7 @@ class FakeLink final : public Link {
   }
   Result<void> publish(Message message, PublishDone done) override {
     if (!connected()) return Error{ErrorKind::Unavailable, "not connected"};
+    if (message.payload.size() > bytes_max) return Error{ErrorKind::OutOfRange, "larger than the broker takes"};
     if (in_flight.size() >= window_max_) return Error{ErrorKind::Full, "window"};
     in_flight.push_back({std::move(message), std::move(done)});
     sent.push_back(seq_of(in_flight.back().message));
@@ -52,11 +55,12 @@ class FakeLink final : public Link {
     if (listener_) listener_(state);
   }
 
-  /// As the real link: the state changes first, then every publish under way fails.
+  /// As the real link: nothing can be published any more, every publish under way fails, the change is told.
   void lose_connection() {
-    go(LinkState::waiting);
+    state_ = LinkState::waiting;
     auto lost = std::exchange(in_flight, {});
     for (auto& one : lost) one.done(Error{ErrorKind::Unavailable, "connection lost"});
+    go(LinkState::waiting);
   }
 
   void settle_oldest(Result<void> outcome = {}) {
@@ -69,8 +73,15 @@ class FakeLink final : public Link {
     return Json::parse(message.payload)->at("seq")->integer().value_or(-1);
   }
 
+  std::size_t count(std::string_view topic_end) const {
+    return static_cast<std::size_t>(std::count_if(in_flight.begin(), in_flight.end(), [&](const Published& one) {
+      return one.message.topic.ends_with(topic_end);
+    }));
+  }
+
   std::deque<Published> in_flight;
   std::vector<std::int64_t> sent;
+  std::size_t bytes_max = std::numeric_limits<std::size_t>::max();
 
  private:
   std::size_t window_max_;
@@ -206,8 +217,134 @@ TEST_F(SyncTest, SendsNothingNewerUntilThoseUnderWayHaveEndedAfterARefusal) {
   EXPECT_EQ(link_.sent, (Seqs{1, 2, 3, 4}));
   while (!link_.in_flight.empty()) link_.settle_oldest();
   loop_.advance(Sync::kRefusedPause + seconds{1});
+  ASSERT_TRUE(sent_reach(5));
+  loop_.run_ready();
+  EXPECT_EQ(link_.sent, (Seqs{1, 2, 3, 4, 1}));  // one asks for all
+  link_.settle_oldest();
   ASSERT_TRUE(sent_reach(7));
   EXPECT_EQ(link_.sent, (Seqs{1, 2, 3, 4, 1, 5, 6}));
+}
+
+TEST_F(SyncTest, AsksABrokerThatGoesOnRefusingEverMoreSeldom) {
+  store_segment();
+  make_sync();
+  link_.start();
+  ASSERT_TRUE(sent_reach(1));
+  milliseconds pause = Sync::kRefusedPause;
+  for (std::size_t round = 1; round <= 9; ++round) {
+    link_.settle_oldest(Error{ErrorKind::Denied, "not authorised"});
+    loop_.advance(pause - milliseconds{1});
+    loop_.run_ready();
+    EXPECT_EQ(link_.sent.size(), round);
+    loop_.advance(milliseconds{1});
+    ASSERT_TRUE(sent_reach(round + 1));
+    pause = std::min(pause * 2, Sync::kRefusedPauseMax);
+  }
+  EXPECT_EQ(pause, Sync::kRefusedPauseMax);
+  EXPECT_EQ(log_.count("the broker refuses a lane"), 1U);  // once per cause
+  EXPECT_EQ(sync_->status().last_error[index(Lane::live)], "not authorised");
+  link_.settle_oldest(Error{ErrorKind::Unavailable, "quota exceeded"});
+  EXPECT_EQ(log_.count("the broker refuses a lane"), 2U);
+  loop_.advance(Sync::kRefusedPauseMax);
+  ASSERT_TRUE(sent_reach(11));
+  link_.settle_oldest();
+  EXPECT_EQ(sync_->status().last_error[index(Lane::live)], "");
+  EXPECT_EQ(sync_->status().messages_given_up, 0U);
+}
+
+TEST_F(SyncTest, ARefusedLaneHoldsBackNoOther) {
+  store_segment(Lane::bulk);
+  make_sync();
+  link_.start();
+  ASSERT_TRUE(sent_reach(1));
+  link_.settle_oldest(Error{ErrorKind::Denied, "not authorised"});
+  store_segment(Lane::alert);
+  ASSERT_TRUE(loop_.run_until([this] { return link_.count("/alert") == 1; }));  // no time has passed
+  EXPECT_EQ(link_.count("/bulk"), 0U);
+}
+
+TEST_F(SyncTest, AsksAgainAtOnceOverANewConnection) {
+  store_segment();
+  make_sync();
+  link_.start();
+  ASSERT_TRUE(sent_reach(1));
+  link_.settle_oldest(Error{ErrorKind::Denied, "not authorised"});
+  link_.lose_connection();
+  link_.start();
+  ASSERT_TRUE(sent_reach(2));
+}
+
+TEST_F(SyncTest, GivesUpWhatTheBrokerWillNeverTakeAndGoesOn) {
+  for (int i = 0; i < 3; ++i) store_segment();
+  make_sync();
+  link_.start();
+  ASSERT_TRUE(sent_reach(3));
+  link_.settle_oldest(Error{ErrorKind::OutOfRange, "packet too large"});
+  EXPECT_EQ(sync_->status().messages_given_up, 1U);
+  link_.settle_oldest(Error{ErrorKind::Malformed, "payload format invalid"});
+  EXPECT_EQ(sync_->status().messages_given_up, 2U);
+  link_.settle_oldest();
+  loop_.advance(Sync::kRefusedPause);
+  EXPECT_TRUE(loop_.run_until([this] { return waiting(Lane::live) == 0; }));
+  loop_.advance(seconds{15});
+  EXPECT_TRUE(loop_.run_until([this] {
+    return std::any_of(link_.in_flight.begin(), link_.in_flight.end(), [](const auto& one) {
+      return one.message.payload.find(R"("cause":"oversize")") != std::string::npos &&
+             one.message.payload.find(R"("cause":"refused")") != std::string::npos;
+    });
+  }));
+  EXPECT_EQ((Seqs{link_.sent.begin(), link_.sent.begin() + 3}), (Seqs{1, 2, 3}));
+}
+
+TEST_F(SyncTest, GivesUpAMessageThatIsLargerThanThisBrokerTakesAndSendsTheNext) {
+  link_.bytes_max = 700;
+  make_sync();
+  link_.start();
+  for (int i = 0; i < 200; ++i) store_->add(Lane::live, Sample{id_, i * 1'000, clock_.now()});
+  store_segment();
+  ASSERT_TRUE(loop_.run_until([this] { return sync_->status().messages_given_up == 1; }));
+  store_segment();
+  ASSERT_TRUE(loop_.run_until([this] { return link_.count("/live") == 1; }));
+}
+
+TEST_F(SyncTest, SendsNothingThatTheStoreDroppedWhileTheConnectionWasLost) {
+  for (int i = 0; i < 6; ++i) store_segment();
+  make_sync();
+  link_.start();
+  ASSERT_TRUE(sent_reach(4));
+  link_.lose_connection();
+  bool dropped = false;
+  store_->fetch(Lane::live, 0, 5, 1U << 20U, [&](const std::vector<OutgoingSegment>& oldest) {
+    for (const auto& segment : oldest) store_->give_up(segment, Gap::Cause::quota);
+    dropped = oldest.size() == 5;
+  });
+  ASSERT_TRUE(loop_.run_until([&] { return dropped; }));
+  loop_.advance(seconds{5});
+  ASSERT_TRUE(loop_.run_until([this] { return waiting(Lane::live) == 1; }));
+  link_.sent.clear();
+  link_.start();
+  ASSERT_TRUE(loop_.run_until([this] { return link_.count("/live") == 1; }));
+  loop_.run_ready();
+  EXPECT_EQ(link_.count("/live"), 1U);
+  const auto live = std::find_if(link_.in_flight.begin(), link_.in_flight.end(),
+                                 [](const auto& one) { return one.message.topic.ends_with("/live"); });
+  EXPECT_EQ(FakeLink::seq_of(live->message), 6);
+}
+
+TEST_F(SyncTest, AFetchUnderWayWhenTheConnectionBreaksLeavesNoHole) {
+  constexpr int kSegments = 2 * static_cast<int>(Sync::kFetchSegments);
+  for (int i = 0; i < kSegments; ++i) store_segment();
+  make_sync();
+  link_.start();  // fetches
+  link_.lose_connection();
+  link_.start();
+  Seqs expected;
+  for (int i = 1; i <= kSegments; ++i) expected.push_back(i);
+  ASSERT_TRUE(loop_.run_until([this] {
+    while (!link_.in_flight.empty()) link_.settle_oldest();
+    return link_.sent.size() >= static_cast<std::size_t>(kSegments);
+  }));
+  EXPECT_EQ(link_.sent, expected);
 }
 
 TEST_F(SyncTest, SendsAlertsBeforeEverythingElse) {
