@@ -84,6 +84,15 @@ void add_sync_figures(std::vector<SelfFigure>& figures, const SyncStatus& sync) 
   figures.push_back({&self::kMessagesGivenUp, sync.messages_given_up});
 }
 
+void fill_sync(StatusDocument::Sync& document, const SyncStatus& sync) {
+  document.messages_sent = sync.messages_sent;
+  document.messages_acknowledged = sync.messages_acknowledged;
+  document.messages_failed = sync.messages_failed;
+  document.messages_given_up = sync.messages_given_up;
+  document.in_flight = sync.in_flight;
+  document.last_error = sync.last_error;
+}
+
 }  // namespace
 
 Lane StoreSink::lane_of(SeriesId id) {
@@ -147,6 +156,7 @@ void fill_status(StatusDocument& document, const Stages& stages, BootTime now) {
       document.drops.push_back({std::string{drop.stage}, std::string{drop.reason}, drop.count});
     }
   }
+  if (stages.sync != nullptr) fill_sync(document.sync, stages.sync->status());
   if (stages.link == nullptr) return;
   const LinkStatus link = stages.link->status();
   document.link.configured = true;

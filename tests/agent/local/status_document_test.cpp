@@ -22,11 +22,15 @@ TEST(StatusDocument, HasTheNamesThatScriptsRead) {
   EXPECT_EQ(text.find('\n'), std::string::npos);
   const Json json = Json::parse(text).value();
   EXPECT_EQ(json.keys(), (Keys{"version", "device", "process_id", "uptime_seconds", "utc",
-                               "utc_synchronised", "series", "alarms", "link", "store", "sources",
+                               "utc_synchronised", "series", "alarms", "link", "sync", "store", "sources",
                                "drops"}));
   EXPECT_EQ(json.at("link")->keys(),
             (Keys{"configured", "url", "state", "state_for_seconds", "peer", "tls", "last_error",
                   "next_attempt_in_seconds", "connects", "failures", "bytes_sent", "bytes_received"}));
+  EXPECT_EQ(json.at("sync")->keys(), (Keys{"messages_sent", "messages_acknowledged", "messages_failed",
+                                           "messages_given_up", "in_flight", "lanes"}));
+  EXPECT_EQ(json.at("sync")->at("lanes")->keys(), (Keys{"alert", "event", "live", "bulk"}));
+  EXPECT_EQ(json.at("sync")->at("lanes")->at("bulk")->keys(), (Keys{"last_error"}));
   EXPECT_EQ(json.at("store")->keys(),
             (Keys{"disk_ok", "disk_error", "epoch", "newest_seq", "newest_acknowledged_seq",
                   "file_bytes", "quota_bytes", "durable_readings", "acknowledged_readings", "commits",

@@ -30,6 +30,9 @@ StatusDocument healthy() {
                    .failures = 1,
                    .bytes_sent = 1'536,
                    .bytes_received = 99};
+  document.sync.messages_sent = 12;
+  document.sync.messages_acknowledged = 11;
+  document.sync.messages_failed = 1;
   document.store.disk_ok = true;
   document.store.epoch = 0x0123456789abcdef;
   document.store.newest_seq = 44;
@@ -60,6 +63,7 @@ TEST(StatusPage, ShowsWhatAPersonWantsToKnow) {
             "link      connected for 12m 0s, broker.example:8883 (192.0.2.7)\n"
             "          TLS 1.3\n"
             "          1.5 KiB sent, 99 B received; connected 2 times, failed 1\n"
+            "sync      12 messages sent, 11 acknowledged, 1 failed, 0 given up\n"
             "outbox    3.0 MiB of 256.0 MiB; epoch 0123456789abcdef, seq 44, acknowledged 43\n"
             "          since start: 1000 readings durable, 990 acknowledged; in memory: 0\n"
             "\n"
@@ -82,6 +86,7 @@ TEST(StatusPage, ShowsWhatIsWrong) {
   document.link.peer = "";
   document.link.last_error = "the broker's certificate is of other.example";
   document.link.next_attempt_in = seconds{7};
+  document.sync.last_error[3] = "the broker refused a message: not authorized";
   document.store.disk_ok = false;
   document.store.disk_error = "/var/lib/fieldpost is full";
   document.sources[0].state = "failing";
@@ -92,6 +97,7 @@ TEST(StatusPage, ShowsWhatIsWrong) {
        {"Z (not synchronised)\n",
         "waiting for 12m 0s, mqtts://broker.example:8883, next attempt in 7.0 s\n",
         "last error: the broker's certificate is of other.example\n",
+        "lane bulk is held back: the broker refused a message: not authorized\n",
         "DISK: /var/lib/fieldpost is full\n", "I/O error\n",
         "went no further  because                  count\nfilter           out_of_range             5\n"}) {
     EXPECT_NE(page.find(part), std::string::npos) << part << "\n" << page;
