@@ -121,6 +121,8 @@ class Link {
   virtual bool connected() const = 0;
   /// Room left in the in-flight window, in messages; 0 when not connected.
   virtual std::size_t window() const = 0;
+  /// The payload for which publish() would have room now, about; without a bound while nothing is in flight.
+  virtual std::size_t window_bytes() const = 0;
   virtual LinkStatus status() const = 0;
 
   /// Runs on every change of state.

@@ -242,6 +242,12 @@ std::size_t MqttLink::window() const {
   return in_flight_messages_max_ - std::min(in_flight_messages_max_, in_flight_.size());
 }
 
+std::size_t MqttLink::window_bytes() const {
+  if (in_flight_.empty()) return kMessageBytesMax;
+  const std::size_t used = in_flight_bytes_ + kMessageOverhead;
+  return in_flight_bytes_max_ - std::min(in_flight_bytes_max_, used);
+}
+
 Result<void> MqttLink::publish(Message message, PublishDone done) {
   if (!connected()) return Error{ErrorKind::Unavailable, "the link is down"};
   if (message.payload.size() > kMessageBytesMax) return out_of_range("a message of over 32 MiB cannot be published");

@@ -45,6 +45,7 @@ class MqttLink final : public Link {
                  std::function<void(std::string_view, std::string_view)> receive) override;
   bool connected() const override { return state_ == LinkState::connected && client_ && !relay_end_; }
   std::size_t window() const override;
+  std::size_t window_bytes() const override;
   LinkStatus status() const override;
   void on_change(std::function<void(LinkState)> listener) override { listeners_.push_back(std::move(listener)); }
 

@@ -56,7 +56,8 @@ void Sync::pump() {
     bool room = true;
     while (room && link_.window() > 0 && !lane.waiting.empty()) {
       if (lane.refusals > 0 && !lane.in_flight.empty()) break;
-      room = send_next(lane);
+      // Writing a message costs far more than sending it: not again before there is room.
+      room = lane.head_bytes <= link_.window_bytes() && send_next(lane);
     }
     if (lane.waiting.size() < kFetchSegments / 2) fetch(lane);
     // What a higher lane found no room for is not overtaken. One whose segments are on their way from
@@ -102,13 +103,16 @@ bool Sync::send(LaneState& lane, OutgoingSegment segment) {
       });
   if (!sent && sent.error().kind() == ErrorKind::OutOfRange) {
     lane.last_error = sent.error().sentence();
+    lane.head_bytes = 0;
     give_up(lane, segment, Gap::Cause::oversize, sent.error());
     return true;
   }
   if (!sent) {  // the window's bytes are used up, or the link has just gone: the next change pumps
+    lane.head_bytes = bytes;
     lane.waiting.emplace(row, std::move(segment));
     return false;
   }
+  lane.head_bytes = 0;
   ++status_.messages_sent;
   status_.payload_bytes += bytes;
   lane.in_flight.emplace(row, std::move(segment));
@@ -185,6 +189,7 @@ void Sync::refused(LaneState& lane, OutgoingSegment segment, const Error& why) {
 void Sync::forget(LaneState& lane) {
   lane.settling = false;
   lane.exhausted = false;
+  lane.head_bytes = 0;
   lane.discard_fetch = lane.fetching;
   if (lane.waiting.empty()) return;
   lane.fetched_to = lane.waiting.begin()->first - 1;

@@ -73,6 +73,7 @@ class Sync {
     unsigned refusals = 0;         ///< in a row; while there are any, one message at a time asks
     Subscription pause;            ///< until the broker is asked again
     std::string last_error;
+    std::size_t head_bytes = 0;    ///< of the oldest that waits, where the window had no room for it
   };
 
   LaneState& state_of(Lane lane) { return lanes_[static_cast<std::size_t>(lane)]; }

@@ -170,6 +170,18 @@ TEST_F(MqttLinkTest, KeepsToItsWindowOfBytesButLetsOneLargeMessageThrough) {
   ASSERT_TRUE(publish(std::string(50'000, 'x')));
   EXPECT_EQ(publish("x").error().kind(), ErrorKind::Full);
   EXPECT_EQ(link->window(), 0U);
+  EXPECT_EQ(link->window_bytes(), 0U);
+}
+
+TEST_F(MqttLinkTest, TellsHowManyBytesItHasRoomFor) {
+  make([](LinkOptions& options) { options.in_flight_bytes_max = 10'000; });
+  broker.answer_publish = false;
+  connect();
+  EXPECT_GE(link->window_bytes(), 10'000U);
+  ASSERT_TRUE(publish(std::string(5'000, 'x')));
+  const std::size_t room = link->window_bytes() - 1;  // the topic is "t"
+  EXPECT_EQ(publish(std::string(room + 1, 'x')).error().kind(), ErrorKind::Full);
+  EXPECT_TRUE(publish(std::string(room, 'x')));
 }
 
 TEST_F(MqttLinkTest, RefusesAMessageOneByteLargerThanTheBrokerTakes) {

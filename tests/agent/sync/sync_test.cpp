@@ -39,6 +39,8 @@ class FakeLink final : public Link {
   Result<void> publish(Message message, PublishDone done) override {
     if (!connected()) return Error{ErrorKind::Unavailable, "not connected"};
     if (message.payload.size() > bytes_max) return Error{ErrorKind::OutOfRange, "larger than the broker takes"};
+    ++asked;
+    if (message.payload.size() > window_bytes()) return Error{ErrorKind::Full, "bytes"};
     if (in_flight.size() >= window_max_) return Error{ErrorKind::Full, "window"};
     in_flight.push_back({std::move(message), std::move(done)});
     sent.push_back(seq_of(in_flight.back().message));
@@ -47,6 +49,11 @@ class FakeLink final : public Link {
   void subscribe(std::string, int, std::function<void(std::string_view, std::string_view)>) override {}
   bool connected() const override { return state_ == LinkState::connected; }
   std::size_t window() const override { return connected() ? window_max_ - in_flight.size() : 0; }
+  std::size_t window_bytes() const override {
+    std::size_t used = 0;
+    for (const auto& one : in_flight) used += one.message.payload.size();
+    return in_flight.empty() ? std::numeric_limits<std::size_t>::max() : window_bytes_max - std::min(window_bytes_max, used);
+  }
   LinkStatus status() const override { return {}; }
   void on_change(std::function<void(LinkState)> listener) override { listener_ = std::move(listener); }
 
@@ -81,6 +88,8 @@ class FakeLink final : public Link {
 
   std::deque<Published> in_flight;
   std::vector<std::int64_t> sent;
+  std::size_t asked = 0;
+  std::size_t window_bytes_max = std::numeric_limits<std::size_t>::max();
   std::size_t bytes_max = std::numeric_limits<std::size_t>::max();
 
  private:
@@ -305,6 +314,29 @@ TEST_F(SyncTest, GivesUpAMessageThatIsLargerThanThisBrokerTakesAndSendsTheNext) 
   ASSERT_TRUE(loop_.run_until([this] { return sync_->status().messages_given_up == 1; }));
   store_segment();
   ASSERT_TRUE(loop_.run_until([this] { return link_.count("/live") == 1; }));
+}
+
+TEST_F(SyncTest, WritesAMessageThatFoundNoRoomNotAgainBeforeThereIsRoomAndLetsNoLowerLaneOvertakeIt) {
+  link_.window_bytes_max = 1'000;
+  for (int i = 0; i < 2; ++i) store_segment();
+  store_segment();
+  for (int i = 0; i < 200; ++i) store_->add(Lane::live, Sample{id_, i * 1'000, clock_.now()});
+  store_segment();  // the large one, seq 4
+  store_segment(Lane::bulk);
+  make_sync();
+  link_.start();
+  ASSERT_TRUE(sent_reach(3));
+  loop_.run_ready();
+  EXPECT_EQ(link_.sent, (Seqs{1, 2, 3}));
+  EXPECT_EQ(link_.asked, 4U);
+  link_.settle_oldest();
+  link_.settle_oldest();
+  EXPECT_EQ(link_.asked, 4U);
+  link_.settle_oldest();  // alone it may be larger than the window
+  ASSERT_TRUE(sent_reach(4));
+  link_.settle_oldest();
+  ASSERT_TRUE(sent_reach(5));
+  EXPECT_EQ(link_.sent, (Seqs{1, 2, 3, 4, 5}));
 }
 
 TEST_F(SyncTest, SendsNothingThatTheStoreDroppedWhileTheConnectionWasLost) {
