@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <limits>
 #include <string>
 #include <utility>
@@ -41,10 +42,14 @@ ErrorKind kind_of(int code, int error_number) {
   }
 }
 
+/// A page that the disk refuses to give comes out of a statement as SQLITE_CORRUPT; only errno tells it from a page that
+/// makes no sense. So errno is cleared before each call.
 Error last_error(sqlite3* connection, std::string_view what) {
+  const bool is_unreadable = errno == EIO;
   const int code = sqlite3_extended_errcode(connection);
+  const bool is_corrupt = (code & 0xFF) == SQLITE_CORRUPT;
   return Error{
-      kind_of(code, sqlite3_system_errno(connection)),
+      is_corrupt && is_unreadable ? ErrorKind::Io : kind_of(code, sqlite3_system_errno(connection)),
       std::string{what} + ": " + sqlite3_errmsg(connection) + " (SQLite " + std::to_string(code) + ")"};
 }
 
@@ -106,6 +111,7 @@ Result<bool> SqliteStatement::step() {
     return Error{kind_of(code, 0),
                  std::string{"bind to \""} + sqlite3_sql(statement_) + "\": " + sqlite3_errstr(code)};
   }
+  errno = 0;
   const int code = sqlite3_step(statement_);
   if (code == SQLITE_ROW) return true;
   if (code == SQLITE_DONE) {
@@ -233,6 +239,7 @@ Result<SqliteStatement> Sqlite::prepare(std::string_view sql) {
     return Error{ErrorKind::OutOfRange, "SQL text too long"};
   }
   sqlite3_stmt* statement = nullptr;
+  errno = 0;
   const int code = sqlite3_prepare_v3(connection_, sql.data(), static_cast<int>(sql.size()),
                                       SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
   if (code != SQLITE_OK) return last_error(connection_, sql);
@@ -240,12 +247,14 @@ Result<SqliteStatement> Sqlite::prepare(std::string_view sql) {
 }
 
 Result<void> Sqlite::execute(const char* sql) {
+  errno = 0;
   if (sqlite3_exec(connection_, sql, nullptr, nullptr, nullptr) != SQLITE_OK)
     return last_error(connection_, sql);
   return {};
 }
 
 Result<void> Sqlite::checkpoint() {
+  errno = 0;
   if (sqlite3_wal_checkpoint_v2(connection_, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr) !=
       SQLITE_OK) {
     return last_error(connection_, "checkpoint");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two slots, 4096 bytes apart (so that no page holds both). A slot: magic "FPMK", CRC-32C of what
-// follows, count, epoch, newest seq, newest acknowledged, oldest waiting; little-endian. The slot with the higher
-// count is the newer one.
+// follows, count, epoch, newest seq, newest acknowledged, oldest waiting, readings that wait by lane; little-endian. The slot with
+// the higher count is the newer one.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -19,7 +19,7 @@ namespace fieldpost {
 namespace {
 
 constexpr std::uint32_t kMagic = 0x4B4D5046;  // "FPMK"
-constexpr std::size_t kSlotBytes = 48;
+constexpr std::size_t kSlotBytes = 48 + 8 * kLanes.size();
 constexpr off_t kSlotDistance = 4096;
 
 struct Slot {
@@ -34,6 +34,7 @@ std::vector<std::byte> slot_bytes(const Slot& slot) {
   content.u64(slot.marks.newest_seq);
   content.u64(slot.marks.newest_acknowledged);
   content.u64(slot.marks.oldest_waiting);
+  for (const std::uint64_t readings : slot.marks.waiting) content.u64(readings);
   ByteWriter out;
   out.u32(kMagic);
   out.u32(crc32c(content.view()));
@@ -52,6 +53,7 @@ std::optional<Slot> read_slot(std::span<const std::byte> bytes) {
   slot.marks.newest_seq = in.u64();
   slot.marks.newest_acknowledged = in.u64();
   slot.marks.oldest_waiting = in.u64();
+  for (std::uint64_t& readings : slot.marks.waiting) readings = in.u64();
   return slot;
 }
 
@@ -81,9 +83,10 @@ class MarkFile final : public MarkStorage {
 
   Result<void> write(const Marks& marks) override {
     // Opened for each write: a directory that went away and came back is found again.
+    // One that cannot be read (a bad block, another owner) makes room for a new one: the directory is ours.
+    if (count_ == 0 && !read()) ::unlink(path_.c_str());
     FileDescriptor file{::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640)};
     if (!file) return errno_error("open " + path_, errno);
-    if (count_ == 0) TRY(read());
     const std::uint64_t next = count_ + 1;
     const auto bytes = slot_bytes({next, marks});
     const off_t place = next % 2 == 0 ? 0 : kSlotDistance;

@@ -5,6 +5,8 @@
 // duplicates would then drop new readings.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -20,7 +22,13 @@ struct Marks {
   Epoch epoch = 0;
   std::uint64_t newest_seq = 0;           ///< committed
   std::uint64_t newest_acknowledged = 0;
-  std::uint64_t oldest_waiting = 0;       ///< 0: nothing waits. For the report, should the database be lost
+  std::uint64_t oldest_waiting = 0;       ///< of this epoch; 0: nothing waits. For the report, should the database be lost
+  std::array<std::uint64_t, kLanes.size()> waiting{};  ///< readings, of all epochs; likewise
+
+  /// True if a lost database would have taken something with it.
+  bool any_waits() const noexcept {
+    return oldest_waiting != 0 || std::any_of(waiting.begin(), waiting.end(), [](std::uint64_t readings) { return readings > 0; });
+  }
 
   friend bool operator==(const Marks&, const Marks&) = default;
 };
@@ -34,7 +42,7 @@ class MarkStorage {
   /// Errors: Denied, Io
   virtual Result<std::optional<Marks>> read() = 0;
 
-  /// When it returns, the marks are on the medium.
+  /// When it returns, the marks are on the medium. A file that cannot be read or opened is replaced.
   /// Errors:   Denied, Full, Io
   /// Blocks:   one small write and fdatasync
   virtual Result<void> write(const Marks& marks) = 0;

@@ -6,6 +6,7 @@
 #include "agent/store/outbox_database.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <utility>
 
@@ -15,12 +16,13 @@
 namespace fieldpost {
 namespace {
 
-constexpr std::string_view kTables = "body gap property segment ";
+constexpr std::array<std::string_view, 4> kTables{"body", "gap", "property", "segment"};
 constexpr const char* kSchema =
     "CREATE TABLE property(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "INSERT INTO property(name, value) VALUES('schema', 1);"
     "CREATE TABLE segment(lane INTEGER NOT NULL, row INTEGER NOT NULL, epoch INTEGER NOT NULL,"
     " seq INTEGER NOT NULL, readings INTEGER NOT NULL, gaps INTEGER NOT NULL, bytes INTEGER NOT NULL,"
-    " PRIMARY KEY(lane, row)) WITHOUT ROWID;"
+    " boot BLOB NOT NULL, first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL, PRIMARY KEY(lane, row)) WITHOUT ROWID;"
     "CREATE TABLE body(row INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
     "CREATE TABLE gap(cause INTEGER NOT NULL, lane INTEGER NOT NULL, epoch INTEGER NOT NULL,"
     " boot TEXT NOT NULL, readings INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,"
@@ -40,14 +42,14 @@ std::int64_t OutboxDatabase::pages_max() const {
   return (std::max(options_.quota_bytes, kQuotaBytesMin) - wal_bytes_of(options_)) / page_bytes_;
 }
 
-Result<OutboxDatabase> OutboxDatabase::open(const OutboxOptions& options, const BootTable& boots) {
+Result<OutboxDatabase> OutboxDatabase::open(const OutboxOptions& options, const BootTable& boots, ReadFailures& failures) {
   Sqlite::Options sqlite;
   sqlite.wal_bytes_max = wal_bytes_of(options);
   sqlite.page_bytes = kPageBytes;
   sqlite.vfs = options.vfs;
   Sqlite database = TRY(Sqlite::open(options.path, sqlite));
   TRY(make_tables(database, kSchema, kTables));
-  OutboxDatabase outbox{std::move(database), options, boots};
+  OutboxDatabase outbox{std::move(database), options, boots, failures};
   TRY(outbox.load());
   // A quota that was made smaller than the file: it cannot shrink below what is there, and what is there
   // is worked off by drops.
@@ -63,7 +65,7 @@ Result<std::int64_t> OutboxDatabase::number(const char* pragma) {
   return value;
 }
 
-/// Counts what waits: one pass over the short rows, 30 bytes each, whatever the bodies weigh.
+/// Counts what waits: one pass over the short rows, some 60 bytes each, whatever the bodies weigh.
 Result<void> OutboxDatabase::load() {
   newest_seq_ = static_cast<std::uint64_t>(std::max<std::int64_t>(TRY(number("user_version")), 0));
   page_bytes_ = std::max<std::int64_t>(TRY(number("page_size")), 1);  // a file keeps the size it was made with
@@ -120,7 +122,7 @@ Result<std::uint64_t> OutboxDatabase::oldest_waiting() {
 Result<void> OutboxDatabase::begin_epoch(Epoch epoch, Epoch succeeds, const std::vector<Gap>& lost, const OutboxMoment& moment) {
   OutboxTransaction work{*this, moment};
   auto transaction = TRY(SqliteTransaction::begin(database_));
-  auto property = TRY(database_.prepare("INSERT OR REPLACE INTO property VALUES('epoch', ?), ('succeeds', ?)"));
+  auto property = TRY(database_.prepare("INSERT OR REPLACE INTO property(name, value) VALUES('epoch', ?), ('succeeds', ?)"));
   property.bind(1, std::bit_cast<std::int64_t>(epoch));
   property.bind(2, std::bit_cast<std::int64_t>(succeeds));
   TRY(property.run());
@@ -164,42 +166,73 @@ Result<OutboxOutcome> OutboxDatabase::apply(const OutboxChange& change, const Ou
   }
 }
 
+Result<void> OutboxDatabase::write_through() {
+  auto statement = TRY(database_.prepare("PRAGMA wal_checkpoint(TRUNCATE)"));
+  if (!TRY(statement.step()) || statement.integer(0) != 0) return Error{ErrorKind::Unavailable, "the log cannot be written back"};
+  return {};
+}
+
 Result<std::vector<OutboxRow>> OutboxDatabase::fetch(Lane lane, std::int64_t after, std::size_t count,
                                                      std::size_t bytes_max,
                                                      std::array<std::uint64_t, kLanes.size()>& dropped) {
-  std::vector<OutboxRow> found;
-  std::vector<std::int64_t> damaged;
-  {
-    auto statement = TRY(database_.prepare(
-        "SELECT segment.row, segment.epoch, segment.seq, body.bytes FROM segment LEFT JOIN body ON body.row = segment.row"
-        " WHERE segment.lane = ? AND segment.row > ? ORDER BY segment.row LIMIT ?"));
-    statement.bind(1, std::int64_t{static_cast<std::uint8_t>(lane)});
-    statement.bind(2, after);
-    statement.bind(3, static_cast<std::int64_t>(std::min<std::size_t>(count, 1'000'000)));
-    std::size_t bytes = 0;
-    while (TRY(statement.step())) {
-      const auto blob = statement.blob(3);
-      if (!found.empty() && bytes + blob.size() > bytes_max) break;
-      auto header = decode_segment_header(blob);
-      const bool is_it = header && header->lane == lane && header->epoch == std::bit_cast<Epoch>(statement.integer(1)) &&
-                         header->seq == static_cast<std::uint64_t>(statement.integer(2));
-      if (!is_it) {
-        damaged.push_back(statement.integer(0));
-        continue;
-      }
-      bytes += blob.size();
-      found.push_back({statement.integer(0), std::move(*header), {blob.begin(), blob.end()}});
-    }
+  count = std::clamp<std::size_t>(count, 1, 1'000'000);
+  while (true) {
+    std::vector<std::int64_t> damaged;
+    auto found = TRY(read(lane, after, count, bytes_max, damaged));
+    if (!damaged.empty()) TRY(drop_damaged(lane, damaged, dropped));
+    // Where all of them were damaged, more is behind them: who gets nothing takes the lane for empty.
+    if (!found.empty() || damaged.size() < count) return found;
+    after = damaged.back();
   }
-  if (damaged.empty()) return found;
+}
+
+Result<std::vector<OutboxRow>> OutboxDatabase::read(Lane lane, std::int64_t after, std::size_t count, std::size_t bytes_max,
+                                                    std::vector<std::int64_t>& damaged) {
+  std::vector<OutboxRow> found;
+  auto rows = TRY(database_.prepare("SELECT row, epoch, seq FROM segment WHERE lane = ? AND row > ? ORDER BY row LIMIT ?"));
+  auto body = TRY(database_.prepare("SELECT bytes FROM body WHERE row = ?"));
+  rows.bind(1, std::int64_t{static_cast<std::uint8_t>(lane)});
+  rows.bind(2, after);
+  rows.bind(3, static_cast<std::int64_t>(count));
+  std::size_t bytes = 0;
+  while (TRY(rows.step())) {
+    const std::int64_t row = rows.integer(0);
+    std::span<const std::byte> blob;
+    body.reset();
+    body.bind(1, row);
+    if (!failures_->is_given_up(row)) {
+      const auto stepped = body.step();
+      if (!stepped && stepped.error().kind() == ErrorKind::Io) failures_->note(row);
+      if (!stepped && !failures_->is_given_up(row)) {
+        if (found.empty()) return stepped.error();
+        break;  // those before it first
+      }
+      if (stepped && *stepped) blob = body.blob(0);
+    }
+    if (!found.empty() && bytes + blob.size() > bytes_max) break;
+    auto header = decode_segment_header(blob);
+    const bool is_it = header && header->lane == lane && header->epoch == std::bit_cast<Epoch>(rows.integer(1)) &&
+                       header->seq == static_cast<std::uint64_t>(rows.integer(2));
+    if (!is_it) {
+      damaged.push_back(row);
+      continue;
+    }
+    bytes += blob.size();
+    found.push_back({row, std::move(*header), {blob.begin(), blob.end()}});
+  }
+  return found;
+}
+
+Result<void> OutboxDatabase::drop_damaged(Lane lane, const std::vector<std::int64_t>& rows,
+                                          std::array<std::uint64_t, kLanes.size()>& dropped) {
   const OutboxMoment moment{};
   OutboxTransaction work{*this, moment};
   auto transaction = TRY(SqliteTransaction::begin(database_));
-  for (const std::int64_t row : damaged) TRY(work.drop(lane, row, Gap::Cause::damage));
+  for (const std::int64_t row : rows) TRY(work.drop(lane, row, Gap::Cause::damage));
   TRY(transaction.commit());
   const OutboxOutcome outcome = work.settle();
   for (std::size_t i = 0; i < dropped.size(); ++i) dropped[i] += outcome.dropped[i];
-  return found;
+  return {};
 }
 
 }  // namespace fieldpost

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -66,6 +67,32 @@ struct OutboxOutcome {
   std::uint64_t body_bytes = 0;
 };
 
+/// Bodies whose reading failed, by row. It outlives the database that met them: a row is given up only after
+/// some attempts, with the pauses between them in which a disk may come back. Once one has been given up the disk is known
+/// to have bad blocks, and a further row gets one attempt.
+class ReadFailures {
+ public:
+  static constexpr int kAttempts = 3;
+  static constexpr std::size_t kRowsMax = 4'096;
+
+  void note(std::int64_t row) {
+    if (counts_.size() >= kRowsMax) counts_.clear();
+    int& count = counts_[row];
+    count = given_up_ > 0 ? kAttempts : count + 1;
+    if (count == kAttempts) ++given_up_;
+  }
+  bool is_given_up(std::int64_t row) const {
+    const auto found = counts_.find(row);
+    return found != counts_.end() && found->second >= kAttempts;
+  }
+  /// Grows with each row that is given up.
+  std::uint64_t given_up() const noexcept { return given_up_; }
+
+ private:
+  std::map<std::int64_t, int> counts_;
+  std::uint64_t given_up_ = 0;
+};
+
 struct OutboxRow {
   std::int64_t row = 0;
   SegmentHeader header;
@@ -83,9 +110,9 @@ class OutboxDatabase {
   /// Gaps kept apart by cause, lane, epoch and boot; beyond it they are added up without those last two.
   static constexpr std::size_t kGapsMax = 256;
 
-  /// `boots` is lent and outlives it: it tells the age of segments of earlier boots.
+  /// `boots` and `failures` are lent and outlive it: the first tells the age of segments of earlier boots.
   /// Errors: Malformed (set it aside), NotPresent, Denied, Full, Io, Unavailable
-  static Result<OutboxDatabase> open(const OutboxOptions& options, const BootTable& boots);
+  static Result<OutboxDatabase> open(const OutboxOptions& options, const BootTable& boots, ReadFailures& failures);
 
   Epoch epoch() const noexcept { return epoch_; }                  ///< 0: a new database
   std::uint64_t newest_seq() const noexcept { return newest_seq_; }  ///< in this epoch
@@ -117,22 +144,31 @@ class OutboxDatabase {
   Result<OutboxOutcome> apply(const OutboxChange& change, const OutboxMoment& moment, const SegmentBuilder& builder,
                               std::optional<OutboxOutcome>& in_doubt);
 
-  /// Segments of a lane beyond row `after`, oldest first. Damaged ones become gaps and are counted in
-  /// `dropped`.
+  /// Writes the log back into the database and syncs both: what is there then does not only stand in the
+  /// memory of a system whose sync has failed. Errors: Io, Full, Unavailable
+  Result<void> write_through();
+
+  /// Segments of a lane beyond row `after`, oldest first; none only if there are none. Damaged ones and those
+  /// that cannot be read become gaps and are counted in `dropped`.
+  /// Errors: Malformed, Io (a body cannot be read, and was not given up yet)
   Result<std::vector<OutboxRow>> fetch(Lane lane, std::int64_t after, std::size_t count, std::size_t bytes_max,
                                        std::array<std::uint64_t, kLanes.size()>& dropped);
 
  private:
   friend class OutboxTransaction;
-  OutboxDatabase(Sqlite database, OutboxOptions options, const BootTable& boots)
-      : database_{std::move(database)}, options_{std::move(options)}, boots_{&boots} {}
+  OutboxDatabase(Sqlite database, OutboxOptions options, const BootTable& boots, ReadFailures& failures)
+      : database_{std::move(database)}, options_{std::move(options)}, boots_{&boots}, failures_{&failures} {}
   Result<void> load();
+  Result<std::vector<OutboxRow>> read(Lane lane, std::int64_t after, std::size_t count, std::size_t bytes_max,
+                                      std::vector<std::int64_t>& damaged);
+  Result<void> drop_damaged(Lane lane, const std::vector<std::int64_t>& rows, std::array<std::uint64_t, kLanes.size()>& dropped);
   Result<std::int64_t> number(const char* pragma);
   std::int64_t pages_max() const;
 
   Sqlite database_;
   OutboxOptions options_;
   const BootTable* boots_;
+  ReadFailures* failures_;
   std::int64_t page_bytes_ = kPageBytes;
   Epoch epoch_ = 0;
   Epoch succeeds_ = 0;

@@ -23,11 +23,10 @@ std::int64_t number_of(Lane lane) { return static_cast<std::int64_t>(index(lane)
 /// Lanes from the first to be dropped to the last.
 constexpr std::array kDropOrder{Lane::bulk, Lane::live, Lane::event, Lane::alert};
 
-
 }  // namespace
 
 Result<std::optional<OutboxTransaction::Meta>> OutboxTransaction::meta_of(Lane lane, std::int64_t row) {
-  auto statement = TRY(sqlite_.prepare("SELECT epoch, seq, readings, gaps, bytes FROM segment WHERE lane = ? AND row = ?"));
+  auto statement = TRY(sqlite_.prepare("SELECT epoch, seq, readings, gaps, bytes, boot, first_ns, last_ns FROM segment WHERE lane = ? AND row = ?"));
   statement.bind(1, number_of(lane));
   statement.bind(2, row);
   if (!TRY(statement.step())) return std::optional<Meta>{};
@@ -35,7 +34,10 @@ Result<std::optional<OutboxTransaction::Meta>> OutboxTransaction::meta_of(Lane l
                             .seq = static_cast<std::uint64_t>(statement.integer(1)),
                             .readings = static_cast<std::uint64_t>(statement.integer(2)),
                             .gaps = static_cast<std::uint64_t>(statement.integer(3)),
-                            .bytes = statement.integer(4)}};
+                            .bytes = statement.integer(4),
+                            .boot = boot_id_of(statement.blob(5)),
+                            .first = BootTime{nanoseconds{statement.integer(6)}},
+                            .last = BootTime{nanoseconds{statement.integer(7)}}}};
 }
 
 Result<std::optional<std::int64_t>> OutboxTransaction::oldest_row(Lane lane) {
@@ -45,10 +47,19 @@ Result<std::optional<std::int64_t>> OutboxTransaction::oldest_row(Lane lane) {
   return std::optional{statement.integer(0)};
 }
 
+/// An I/O error takes the whole transaction with it: it is noted whose body it was, and the next attempt does
+/// without that body once it has been given up.
+template <typename T>
+Result<T> OutboxTransaction::noted(std::int64_t row, Result<T> of_its_body) {
+  if (!of_its_body && of_its_body.error().kind() == ErrorKind::Io) outbox_.failures_->note(row);
+  return of_its_body;
+}
+
 Result<std::vector<std::byte>> OutboxTransaction::body_of(std::int64_t row) {
+  if (outbox_.failures_->is_given_up(row)) return std::vector<std::byte>{};
   auto statement = TRY(sqlite_.prepare("SELECT bytes FROM body WHERE row = ?"));
   statement.bind(1, row);
-  if (!TRY(statement.step())) return std::vector<std::byte>{};
+  if (!TRY(noted(row, statement.step()))) return std::vector<std::byte>{};
   const auto blob = statement.blob(0);
   return std::vector<std::byte>{blob.begin(), blob.end()};
 }
@@ -58,9 +69,12 @@ Result<void> OutboxTransaction::remove(Lane lane, std::int64_t row, const Meta& 
   segment.bind(1, number_of(lane));
   segment.bind(2, row);
   TRY(segment.run());
-  auto body = TRY(sqlite_.prepare("DELETE FROM body WHERE row = ?"));
-  body.bind(1, row);
-  TRY(body.run());
+  // Deleting a body that has pages of its own reads them. Those of one that cannot be read are left behind.
+  if (!outbox_.failures_->is_given_up(row)) {
+    auto body = TRY(sqlite_.prepare("DELETE FROM body WHERE row = ?"));
+    body.bind(1, row);
+    TRY(noted(row, body.run()));
+  }
   LaneCount& count = waiting_[index(lane)];
   count.segments -= std::min<std::uint64_t>(count.segments, 1);
   count.readings -= std::min(count.readings, meta.readings);
@@ -80,17 +94,11 @@ Result<void> OutboxTransaction::acknowledge(Lane lane, std::int64_t row) {
 Result<void> OutboxTransaction::drop(Lane lane, std::int64_t row, Gap::Cause cause) {
   const auto meta = TRY(meta_of(lane, row));
   if (!meta) return {};
-  Gap gap{.cause = cause, .lane = lane, .epoch = meta->epoch, .first_seq = meta->seq, .last_seq = meta->seq};
-  const auto bytes = TRY(body_of(row));
-  if (const auto header = decode_segment_header(bytes)) {
-    gap.boot = header->boot;
-    gap.first = header->first;
-    gap.last = header->last;
-  }
-  gap.readings = meta->readings;
-  TRY(record(gap));
+  TRY(record({.cause = cause, .lane = lane, .readings = meta->readings, .epoch = meta->epoch, .first_seq = meta->seq,
+              .last_seq = meta->seq, .boot = meta->boot, .first = meta->first, .last = meta->last}));
   if (meta->gaps > 0) {
     // A report of gaps that goes unreported itself: what it said is said again.
+    const auto bytes = TRY(body_of(row));
     if (const auto content = decode_segment_content(bytes)) {
       for (const Gap& told : content->gaps) TRY(record(told));
     }
@@ -99,12 +107,12 @@ Result<void> OutboxTransaction::drop(Lane lane, std::int64_t row, Gap::Cause cau
   return remove(lane, row, *meta);
 }
 
-bool OutboxTransaction::is_old(const SegmentHeader& header) const {
+bool OutboxTransaction::is_old(const Meta& meta) const {
   const nanoseconds age_max = outbox_.options_.age_max;
   if (age_max <= nanoseconds{0}) return false;
-  if (header.boot == moment_.boot) return moment_.now - header.last > age_max;
+  if (meta.boot == moment_.boot) return moment_.now - meta.last > age_max;
   // Only where both ends are known for sure: a guess is no reason to throw readings away.
-  const auto then = outbox_.boots_->utc_of(header.boot, header.last);
+  const auto then = outbox_.boots_->utc_of(meta.boot, meta.last);
   const auto now = outbox_.boots_->utc_of(moment_.boot, moment_.now);
   return then && now && then->trusted && now->trusted && now->time - then->time > age_max;
 }
@@ -112,9 +120,8 @@ bool OutboxTransaction::is_old(const SegmentHeader& header) const {
 Result<void> OutboxTransaction::drop_old() {
   for (const Lane lane : kDropOrder) {
     while (const auto row = TRY(oldest_row(lane))) {
-      const auto body = TRY(body_of(*row));
-      const auto header = decode_segment_header(body);
-      if (!header || !is_old(*header)) break;
+      const auto meta = TRY(meta_of(lane, *row));
+      if (!meta || !is_old(*meta)) break;
       TRY(drop(lane, *row, Gap::Cause::age));
     }
   }
@@ -162,7 +169,8 @@ Result<void> OutboxTransaction::record(const Gap& given) {
     }
     known.reset();
   }
-  auto store = TRY(sqlite_.prepare("INSERT OR REPLACE INTO gap VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+  auto store = TRY(sqlite_.prepare("INSERT OR REPLACE INTO gap(cause, lane, epoch, boot, readings, first_seq, last_seq, first_ns, last_ns)"
+                                   " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   bind_key(store);
   store.bind(5, static_cast<std::int64_t>(gap.readings));
   store.bind(6, static_cast<std::int64_t>(gap.first_seq));
@@ -216,11 +224,12 @@ Result<void> OutboxTransaction::insert(const std::vector<EncodedSegment>& segmen
 Result<void> OutboxTransaction::insert_one(const EncodedSegment& segment) {
   const SegmentHeader& header = segment.header;
   const std::int64_t row = ++newest_row_;
-  auto body = TRY(sqlite_.prepare("INSERT INTO body VALUES(?, ?)"));
+  auto body = TRY(sqlite_.prepare("INSERT INTO body(row, bytes) VALUES(?, ?)"));
   body.bind(1, row);
   body.bind(2, std::span<const std::byte>{segment.bytes});
   TRY(body.run());
-  auto meta = TRY(sqlite_.prepare("INSERT INTO segment VALUES(?, ?, ?, ?, ?, ?, ?)"));
+  auto meta = TRY(sqlite_.prepare("INSERT INTO segment(lane, row, epoch, seq, readings, gaps, bytes, boot, first_ns, last_ns)"
+                                  " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   meta.bind(1, number_of(header.lane));
   meta.bind(2, row);
   meta.bind(3, std::bit_cast<std::int64_t>(header.epoch));
@@ -228,6 +237,9 @@ Result<void> OutboxTransaction::insert_one(const EncodedSegment& segment) {
   meta.bind(5, std::int64_t{header.readings()});
   meta.bind(6, std::int64_t{header.gaps});
   meta.bind(7, static_cast<std::int64_t>(segment.bytes.size()));
+  meta.bind(8, std::span<const std::byte>{segment.bytes}.subspan(kSegmentBootAt, kSegmentBootBytes));
+  meta.bind(9, std::int64_t{header.first.time_since_epoch().count()});
+  meta.bind(10, std::int64_t{header.last.time_since_epoch().count()});
   TRY(meta.run());
   LaneCount& count = waiting_[index(header.lane)];
   ++count.segments;

@@ -42,6 +42,9 @@ class OutboxTransaction {
     std::uint64_t readings = 0;
     std::uint64_t gaps = 0;
     std::int64_t bytes = 0;
+    BootId boot;
+    BootTime first;
+    BootTime last;
   };
   Result<std::optional<Meta>> meta_of(Lane lane, std::int64_t row);
   Result<std::optional<std::int64_t>> oldest_row(Lane lane);
@@ -50,7 +53,9 @@ class OutboxTransaction {
   Result<void> insert_one(const EncodedSegment& segment);
   Result<std::int64_t> free_pages();
   Result<std::size_t> gap_count();
-  bool is_old(const SegmentHeader& header) const;
+  bool is_old(const Meta& meta) const;
+  template <typename T>
+  Result<T> noted(std::int64_t row, Result<T> of_its_body);
 
   OutboxDatabase& outbox_;
   Sqlite& sqlite_;

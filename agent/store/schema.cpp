@@ -3,16 +3,22 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <functional>
+#include <set>
 #include <string>
 
 namespace fieldpost {
 
-Result<void> make_tables(Sqlite& database, const char* schema, std::string_view tables) {
-  auto statement = TRY(database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"));
-  std::string found;
-  while (TRY(statement.step())) found += std::string{statement.text(0)} + " ";
-  if (found == tables) return {};
-  if (!found.empty()) return Error{ErrorKind::Malformed, "the tables are not ours: " + found};
+Result<void> make_tables(Sqlite& database, const char* schema, std::span<const std::string_view> tables) {
+  auto statement = TRY(database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'"));
+  std::set<std::string, std::less<>> found;
+  while (TRY(statement.step())) found.emplace(statement.text(0));
+  if (!found.empty()) {
+    const auto missing = std::find_if(tables.begin(), tables.end(), [&found](std::string_view table) { return !found.contains(table); });
+    if (missing == tables.end()) return {};
+    return Error{ErrorKind::Malformed, "the tables are not ours: there is no " + std::string{*missing}};
+  }
   // In one transaction: half a schema would look like damage.
   auto transaction = TRY(SqliteTransaction::begin(database));
   TRY(database.execute(schema));

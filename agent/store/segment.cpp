@@ -112,6 +112,12 @@ Result<Frame> read_frame(std::span<const std::byte> bytes) {
 
 }  // namespace
 
+BootId boot_id_of(std::span<const std::byte> bytes) {
+  if (bytes.size() != kSegmentBootBytes) return {};
+  ByteReader in{bytes};
+  return boot_text(in);
+}
+
 std::string to_text(Epoch epoch) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;

@@ -38,6 +38,11 @@ inline constexpr std::size_t kEventTextBytesMax = 4'096;
 /// 16 lower-case hexadecimal digits.
 std::string to_text(Epoch epoch);
 
+/// Where a segment bears its boot id, as 16 bytes; and the text of such bytes (empty, if they are not 16).
+inline constexpr std::size_t kSegmentBootAt = 68;
+inline constexpr std::size_t kSegmentBootBytes = 16;
+BootId boot_id_of(std::span<const std::byte> bytes);
+
 /// Readings that will not arrive: what, when, how many (promise P2).
 struct Gap {
   enum class Cause : std::uint8_t { quota, age, damage, memory, oversize, refused };

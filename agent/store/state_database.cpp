@@ -2,6 +2,7 @@
 // Two tables, and a mirror of their content with a CRC.
 #include "agent/store/state_database.hpp"
 
+#include <array>
 #include <bit>
 
 #include "agent/store/byte_reader.hpp"
@@ -14,14 +15,16 @@
 namespace fieldpost {
 namespace {
 
-constexpr std::uint32_t kMirrorMagic = 0x31534650;  // "FPS1"
+constexpr std::uint32_t kMirrorMagic = 0x4D535046;  // "FPSM"
+constexpr std::uint8_t kMirrorVersion = 1;  // a later one only adds fields at the end
 constexpr std::size_t kMirrorBytesMax = 256U << 10U;
 constexpr std::size_t kBootIdBytesMax = 64;
 constexpr std::int64_t kPagesMax = 512;  // 2 MiB; the tables hold a tenth of it
 
-constexpr std::string_view kTables = "boot property ";
+constexpr std::array<std::string_view, 2> kTables{"boot", "property"};
 constexpr const char* kSchema =
     "CREATE TABLE property(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "INSERT INTO property(name, value) VALUES('schema', 1);"
     "CREATE TABLE boot(place INTEGER PRIMARY KEY, boot TEXT NOT NULL, offset_ns INTEGER NOT NULL,"
     " error_ns INTEGER NOT NULL, source INTEGER NOT NULL, seen_ns INTEGER NOT NULL);";
 
@@ -46,6 +49,7 @@ Sqlite::Options options_with(const std::string& vfs) {
 
 std::string to_mirror(const StoredState& state) {
   ByteWriter content;
+  content.u8(kMirrorVersion);
   content.u64(state.epoch);
   content.varint(state.boots.size());
   for (const BootRow& row : state.boots) {
@@ -71,6 +75,7 @@ std::optional<StoredState> from_mirror(std::string_view content) {
   const std::uint32_t crc = in.u32();
   if (in.failed() || magic != kMirrorMagic || crc != crc32c(bytes.subspan(8))) return std::nullopt;
   StoredState state;
+  const std::uint8_t version = in.u8();
   state.epoch = in.u64();
   const std::size_t boots = in.count(BootTable::kBootsMax);
   for (std::size_t i = 0; i < boots && !in.failed(); ++i) {
@@ -80,7 +85,7 @@ std::optional<StoredState> from_mirror(std::string_view content) {
     const std::uint8_t source = in.u8();
     state.boots.push_back(boot_row(boot, offset, error, source, in.zigzag()));
   }
-  if (in.failed() || in.remaining() != 0) return std::nullopt;
+  if (in.failed() || version == 0 || (version == kMirrorVersion && in.remaining() != 0)) return std::nullopt;
   return state;
 }
 
@@ -132,11 +137,11 @@ Result<void> StateDatabase::store(const StoredState& state) {
 
 Result<void> StateDatabase::write(const StoredState& state) {
   auto transaction = TRY(SqliteTransaction::begin(database_));
-  auto epoch = TRY(database_.prepare("INSERT OR REPLACE INTO property VALUES('epoch', ?)"));
+  auto epoch = TRY(database_.prepare("INSERT OR REPLACE INTO property(name, value) VALUES('epoch', ?)"));
   epoch.bind(1, std::bit_cast<std::int64_t>(state.epoch));
   TRY(epoch.run());
   TRY(database_.execute("DELETE FROM boot"));
-  auto boot = TRY(database_.prepare("INSERT INTO boot VALUES(?, ?, ?, ?, ?, ?)"));
+  auto boot = TRY(database_.prepare("INSERT INTO boot(place, boot, offset_ns, error_ns, source, seen_ns) VALUES(?, ?, ?, ?, ?, ?)"));
   std::int64_t place = 0;
   for (const BootRow& row : state.boots) {
     boot.bind(1, ++place);

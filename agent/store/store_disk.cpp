@@ -14,6 +14,7 @@
 
 #include "agent/store/schema.hpp"
 #include "agent/store/set_aside.hpp"
+#include "platform/durable_file.hpp"
 
 namespace fieldpost {
 namespace {
@@ -39,12 +40,6 @@ Event event_of(std::string name, std::string message, BootTime now) {
   return event;
 }
 
-/// An error of state.db that its own means have not cured: no reason to set the outbox aside.
-Error of_state(const Error& error) {
-  const bool is_files = error.kind() == ErrorKind::Full || error.kind() == ErrorKind::NotPresent || error.kind() == ErrorKind::Unavailable;
-  return Error{is_files ? error.kind() : ErrorKind::Io, "state.db: " + error.sentence()};
-}
-
 bool is_read_only(const std::string& directory) {
   struct statvfs space {};
   return ::statvfs(directory.c_str(), &space) == 0 && (space.f_flag & ST_RDONLY) != 0;
@@ -68,9 +63,11 @@ StoreDisk::StoreDisk(StoreOptions options, StoreGround ground, Log& log, const S
 
 void StoreDisk::commit(DiskWork& work) {
   work.result = try_once(work);
+  std::uint64_t given_up = failures_.given_up();
   for (int attempt = 0; !work.result && attempt < 2; ++attempt) {
     const ErrorKind kind = work.result.error().kind();
-    if (is_damage(work.result.error(), path("outbox.db"))) {
+    if (std::exchange(given_up, failures_.given_up()) != failures_.given_up()) attempt = 0;  // one body less in the way
+    if (at_ == Place::outbox && is_damage(work.result.error(), path("outbox.db"))) {
       if (auto renamed = set_aside_outbox(work); !renamed) {
         work.result = renamed;
         break;
@@ -83,31 +80,35 @@ void StoreDisk::commit(DiskWork& work) {
     }
     work.result = try_once(work);
   }
+  if (!work.result && set_aside_unreadable(work)) work.result = try_once(work);
   error_.reset();
   if (!work.result) {
     error_ = work.result.error();
     if (error_->kind() != ErrorKind::Full) close();
     return;
   }
+  io_failures_ = 0;
+  tell_new_epoch(work);
   reserve_.take();
 }
 
 Result<void> StoreDisk::try_once(DiskWork& work) {
   TRY(open(work));
-  settle_doubt(work);
+  at_ = Place::outbox;
+  TRY(settle_doubt(work));
   if (!work.boots.empty()) {
+    at_ = Place::state;
     boots_ = BootTable{};
     boots_.load(work.boots);
     if (auto stored = state_->store({.epoch = outbox_->epoch(), .boots = work.boots}); !stored) {
-      const bool damaged = is_damage(stored.error(), path("state.db"));
-      state_.reset();
-      if (!damaged) return of_state(stored.error());
-      TRY(set_aside(path("state.db"), work.utc));  // and read back from its mirror
+      if (!is_damage(stored.error(), path("state.db"))) return stored.error().with_context("state.db");
+      TRY(set_aside_state(work));  // and read back from its mirror
       TRY(open(work));
-      stored = state_->store({.epoch = outbox_->epoch(), .boots = work.boots});
-      if (!stored) return of_state(stored.error());
+      at_ = Place::state;
+      TRY(state_->store({.epoch = outbox_->epoch(), .boots = work.boots}));
     }
     work.boots.clear();
+    at_ = Place::outbox;
   }
   if (outbox_->newest_seq() > OutboxDatabase::kSeqMax - OutboxDatabase::kSeqSpare) TRY(begin_epoch({}, work.moment));
   return apply(work);
@@ -115,30 +116,41 @@ Result<void> StoreDisk::try_once(DiskWork& work) {
 
 Result<void> StoreDisk::open(DiskWork& work) {
   if (state_ && outbox_) return {};
+  at_ = Place::directory;
   if (::mkdir(options_.directory.c_str(), 0750) != 0 && errno != EEXIST) {
     return errno_error("make " + options_.directory, errno);
   }
   if (!state_) {
-    auto opened = StateDatabase::open(options_.directory, ground_.vfs, work.utc);
-    if (!opened) return of_state(opened.error());
-    if (!opened->set_aside_as.empty()) {
-      log_.warn("state set aside", {{"directory", options_.directory}, {"kept_as", opened->set_aside_as}});
-      work.events.push_back(event_of("state_set_aside", "state.db was damaged and is kept as " + opened->set_aside_as +
+    at_ = Place::state;
+    auto opened = TRY(StateDatabase::open(options_.directory, ground_.vfs, work.utc).with_context("state.db"));
+    if (!opened.set_aside_as.empty()) {
+      log_.warn("state set aside", {{"directory", options_.directory}, {"kept_as", opened.set_aside_as}});
+      work.events.push_back(event_of("state_set_aside", "state.db was damaged and is kept as " + opened.set_aside_as +
                                      "; its mirror took its place", work.moment.now));
     }
-    state_ = std::move(opened->database);
+    state_ = std::move(opened.database);
     boots_.load(state_->state().boots);
     loaded_boots_ = state_->state().boots;
   }
+  at_ = Place::outbox;
   if (!outbox_) TRY(open_outbox(work));
   return {};
 }
 
 Result<void> StoreDisk::open_outbox(DiskWork& work) {
-  auto read = TRY(mark_storage_->read());
-  if (read) marks_ = read;
+  // Marks that cannot be read are none: a new epoch begins, and their file is replaced.
+  if (const auto read = mark_storage_->read(); read && *read) {
+    if (!marks_) {  // what waited when another process ended; of this one we know it better
+      for (const Lane lane : kLanes) last_known_waiting_[index(lane)].readings = (*read)->waiting[index(lane)];
+    }
+    marks_ = *read;
+  } else if (!read) {
+    log_.warn("outbox marks not readable", {{"directory", options_.directory}, {"error", read.error().sentence()}});
+  }
   const OutboxOptions options{.path = path("outbox.db"), .vfs = ground_.vfs, .quota_bytes = options_.quota_bytes, .age_max = options_.age_max};
-  outbox_ = TRY(OutboxDatabase::open(options, boots_));
+  outbox_ = TRY(OutboxDatabase::open(options, boots_, failures_));
+  // Before anything of it is handed out: sync remembers the rows it has had, whatever database they came from.
+  newest_row_ = std::max(newest_row_, outbox_->newest_row());
   outbox_->keep_rows_above(newest_row_);
   auto settled = settle_epoch(work);
   if (!settled) outbox_.reset();
@@ -146,52 +158,69 @@ Result<void> StoreDisk::open_outbox(DiskWork& work) {
 }
 
 /// A number must not be used twice. So counting goes on only where all witnesses agree: the database, the
-/// marks outside it, and the epoch in state.db. Else a new epoch begins; what waits keeps its numbers.
+/// marks outside it, and the epoch in state.db; and only within one boot of the machine, for an image of the whole disk put
+/// back brings all witnesses with it. Else a new epoch begins; what waits keeps its numbers.
 Result<void> StoreDisk::settle_epoch(DiskWork& work) {
   const Epoch epoch = outbox_->epoch();
   const std::uint64_t newest = outbox_->newest_seq();
   const bool marks_agree = marks_ && marks_->epoch == epoch && marks_->newest_seq <= newest &&
                            newest - marks_->newest_seq <= kUnannouncedMax && outbox_->bears_all_since(marks_->newest_seq);
-  if (epoch != 0 && marks_agree && state_->state().epoch == epoch) {
-    if (marks_->newest_seq == newest) return {};
+  // A commit of this process that was not known to have happened, and so was not marked.
+  const bool is_doubt = doubtful_ && doubtful_->epoch == epoch && doubtful_->outcome.newest_seq == newest;
+  const bool agree = epoch != 0 && (marks_agree || is_doubt) && state_->state().epoch == epoch;
+  const auto& boots = state_->state().boots;
+  if (agree && (boots.empty() || boots.back().boot == work.moment.boot)) {
     // Numbers that a crash kept from being announced: from now on they may leave the device.
-    Marks marks = *marks_;
-    marks.newest_seq = newest;
-    marks.oldest_waiting = TRY(outbox_->oldest_waiting());
-    write_marks(marks);
+    if (marks_agree && marks_->newest_seq != newest) write_marks(marks_now(TRY(outbox_->oldest_waiting())));
+    return {};
+  }
+  if (agree) {
+    TRY(begin_epoch({}, work.moment));
+    write_marks(marks_now(0));
     return {};
   }
 
   std::vector<Gap> lost;
+  std::string why;
   const bool is_first_start = state_->state().epoch == 0 && !marks_ && newest == 0;
-  if (!is_first_start && (newest > 0 || (marks_ && marks_->newest_seq > 0))) {
-    std::string why = "the outbox was lost";
+  const bool was_beginning = epoch != 0 && newest == 0 && marks_ && marks_->epoch == outbox_->succeeds();
+  if (!is_first_start && !was_beginning && (newest > 0 || (marks_ && (marks_->newest_seq > 0 || marks_->any_waits())))) {
+    why = "the outbox was lost";
     if (epoch != 0) why = "the outbox does not agree with what was noted outside it (restored from a copy, or damaged)";
-    work.events.push_back(event_of("outbox_new_epoch", why + "; message numbers begin anew in a new epoch", work.moment.now));
-    log_.warn("outbox begins a new epoch", {{"directory", options_.directory}, {"why", why}});
     if (marks_ && marks_->epoch == epoch && marks_->newest_seq > newest) lost = gaps_of(newest + 1, marks_->newest_seq);
     // A database of another epoch knows nothing of what the marks speak of, unless it is the one that was
-    // beginning the epoch after it when the power went.
-    if (marks_ && marks_->epoch != epoch && marks_->epoch != outbox_->succeeds() && marks_->oldest_waiting > 0) {
+    // beginning the epoch after it.
+    if (marks_ && marks_->epoch != epoch && marks_->epoch != outbox_->succeeds() && marks_->any_waits()) {
       lost = gaps_of(marks_->oldest_waiting, marks_->newest_seq);
     }
   }
   TRY(begin_epoch(lost, work.moment));
-  // Not added up: an outbox that proves damaged only now makes us come here twice.
-  for (const Gap& gap : lost) work.lost[index(gap.lane)] = gap.readings;
+  // Told when something is committed in it: until then this may come to pass again, and again.
+  if (!why.empty() && new_epoch_why_.empty()) new_epoch_why_ = why;
+  if (!lost.empty()) new_epoch_lost_ = {};
+  for (const Gap& gap : lost) new_epoch_lost_[index(gap.lane)] = gap.readings;
   return {};
 }
 
+void StoreDisk::tell_new_epoch(DiskWork& work) {
+  work.lost = std::exchange(new_epoch_lost_, {});
+  const std::string why = std::exchange(new_epoch_why_, {});
+  if (why.empty()) return;
+  log_.warn("outbox begins a new epoch", {{"directory", options_.directory}, {"why", why}});
+  work.events.push_back(event_of("outbox_new_epoch", why + "; message numbers begin anew in a new epoch", work.moment.now));
+}
+
 /// Which lanes the numbers belong to died with the database; so each lane reports the range, with as many
-/// readings as are known to have waited (none, where the damage was found at start).
+/// readings as are known to have waited, those of earlier epochs among them (whose numbers nobody knows).
 std::vector<Gap> StoreDisk::gaps_of(std::uint64_t first_seq, std::uint64_t last_seq) const {
   std::vector<Gap> gaps;
   for (const Lane lane : kLanes) {
     const std::uint64_t waited = last_known_waiting_[index(lane)].readings;
     const std::uint64_t waiting = outbox_->waiting()[index(lane)].readings;
     const std::uint64_t readings = waited > waiting ? waited - waiting : 0;
-    gaps.push_back({.cause = Gap::Cause::damage, .lane = lane, .readings = readings, .epoch = marks_->epoch,
-                    .first_seq = first_seq, .last_seq = last_seq});
+    if (first_seq == 0 && readings == 0) continue;
+    gaps.push_back({.cause = Gap::Cause::damage, .lane = lane, .readings = readings, .epoch = first_seq == 0 ? 0 : marks_->epoch,
+                    .first_seq = first_seq, .last_seq = first_seq == 0 ? 0 : last_seq});
   }
   return gaps;
 }
@@ -201,14 +230,36 @@ std::vector<Gap> StoreDisk::gaps_of(std::uint64_t first_seq, std::uint64_t last_
 Result<void> StoreDisk::begin_epoch(const std::vector<Gap>& lost, const OutboxMoment& moment) {
   const Epoch epoch = random_epoch();
   TRY(outbox_->begin_epoch(epoch, marks_ ? marks_->epoch : 0, lost, moment));
-  if (!marks_ || marks_->oldest_waiting == 0) {
-    const Marks marks{.epoch = epoch, .newest_seq = 0, .newest_acknowledged = 0, .oldest_waiting = 0};
-    TRY(mark_storage_->write(marks));
-    marks_ = marks;
-  }
+  if (!marks_ || !marks_->any_waits()) write_marks({.epoch = epoch});
   StoredState state = state_->state();
   state.epoch = epoch;
-  return state_->store(state);
+  at_ = Place::state;
+  TRY(state_->store(state).with_context("state.db"));
+  at_ = Place::outbox;
+  return {};
+}
+
+/// A database that gives I/O errors again and again, on a disk that takes a new file: the blocks below it are bad, and
+/// will be tomorrow.
+bool StoreDisk::set_aside_unreadable(DiskWork& work) {
+  if (work.result.error().kind() != ErrorKind::Io || at_ == Place::directory) {
+    io_failures_ = 0;
+    return false;
+  }
+  const std::string probe = path("outbox.probe");
+  if (++io_failures_ < kIoFailuresMax || !replace_file_durably(probe, "x") || !remove_file_durably(probe)) return false;
+  io_failures_ = 0;
+  const Place bad = at_;
+  close();
+  return (bad == Place::state ? set_aside_state(work) : set_aside_outbox(work)).has_value();
+}
+
+Result<void> StoreDisk::set_aside_state(DiskWork& work) {
+  state_.reset();
+  const std::string name = TRY(set_aside(path("state.db"), work.utc));
+  log_.warn("state set aside", {{"directory", options_.directory}, {"kept_as", name}});
+  work.events.push_back(event_of("state_set_aside", "state.db was damaged and is kept as " + name + "; its mirror took its place", work.moment.now));
+  return {};
 }
 
 Result<void> StoreDisk::set_aside_outbox(DiskWork& work) {
@@ -219,18 +270,22 @@ Result<void> StoreDisk::set_aside_outbox(DiskWork& work) {
   return {};
 }
 
-void StoreDisk::settle_doubt(DiskWork& work) {
-  if (!doubtful_) return;
+Result<void> StoreDisk::settle_doubt(DiskWork& work) {
+  if (!doubtful_) return {};
+  const bool is_there = outbox_->epoch() == doubtful_->epoch && outbox_->newest_seq() == doubtful_->outcome.newest_seq;
+  // Seen, but maybe in the system's memory only: a sync that failed is not tried again by the one after it.
+  if (is_there) TRY(outbox_->write_through());
   Doubtful doubtful = std::move(*doubtful_);
   doubtful_.reset();
-  if (outbox_->epoch() == doubtful.epoch && outbox_->newest_seq() == doubtful.outcome.newest_seq) {
+  if (is_there) {
     announce(work, std::move(doubtful.outcome));
-    return;
+    return {};
   }
   for (const Lane lane : kLanes) work.batches[index(lane)].put_back(std::move(doubtful.batches[index(lane)]));
   prepend(work.change.acknowledged, std::move(doubtful.change.acknowledged));
   prepend(work.change.given_up, std::move(doubtful.change.given_up));
   prepend(work.change.gaps, std::move(doubtful.change.gaps));
+  return {};
 }
 
 Result<void> StoreDisk::apply(DiskWork& work) {
@@ -270,12 +325,10 @@ Result<void> StoreDisk::apply(DiskWork& work) {
 /// is always below the mark.
 void StoreDisk::announce(DiskWork& work, OutboxOutcome outcome) {
   last_known_waiting_ = outbox_->waiting();
-  Marks marks{.epoch = outbox_->epoch(), .newest_seq = outbox_->newest_seq(), .newest_acknowledged = 0, .oldest_waiting = 0};
-  if (marks_ && marks_->epoch == marks.epoch) marks.newest_acknowledged = marks_->newest_acknowledged;
+  Marks marks = marks_now(outbox_->oldest_waiting().value_or(0));
   marks.newest_acknowledged = std::max(marks.newest_acknowledged, outcome.newest_acknowledged);
-  if (const auto oldest = outbox_->oldest_waiting()) marks.oldest_waiting = *oldest;
   write_marks(marks);
-  newest_row_ = outbox_->newest_row();
+  newest_row_ = std::max(newest_row_, outbox_->newest_row());
   if (log_.enabled(LogLevel::debug)) {
     for (const SegmentHeader& header : outcome.durable) {
       log_.debug("segment durable", {{"lane", to_string(header.lane)}, {"epoch", to_text(header.epoch)}, {"seq", header.seq},
@@ -287,6 +340,13 @@ void StoreDisk::announce(DiskWork& work, OutboxOutcome outcome) {
     }
   }
   work.outcomes.push_back(std::move(outcome));
+}
+
+Marks StoreDisk::marks_now(std::uint64_t oldest_waiting) const {
+  Marks marks{.epoch = outbox_->epoch(), .newest_seq = outbox_->newest_seq(), .oldest_waiting = oldest_waiting};
+  if (marks_ && marks_->epoch == marks.epoch) marks.newest_acknowledged = marks_->newest_acknowledged;
+  for (const Lane lane : kLanes) marks.waiting[index(lane)] = outbox_->waiting()[index(lane)].readings;
+  return marks;
 }
 
 void StoreDisk::write_marks(const Marks& marks) {
@@ -306,6 +366,7 @@ std::vector<OutboxRow> StoreDisk::fetch(Lane lane, std::int64_t after, std::size
   }
   log_.debug("outbox not readable", {{"lane", to_string(lane)}, {"error", rows.error().sentence()}});
   error_ = rows.error();
+  at_ = Place::outbox;
   // What to do about it is the next commit's affair: it opens anew, and sets aside what is damaged.
   outbox_.reset();
   return {};

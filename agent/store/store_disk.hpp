@@ -54,6 +54,9 @@ class StoreDisk {
   static constexpr std::int64_t kReserveBytes = 1 << 20;
   /// A flush's segments that one crash can leave unannounced; more unexplained numbers are damage.
   static constexpr std::uint64_t kUnannouncedMax = 65'536;
+  /// Pieces of work in a row that a database fails with I/O errors, before it is set aside; with the store's
+  /// back-off that is half a minute.
+  static constexpr int kIoFailuresMax = 6;
 
   StoreDisk(StoreOptions options, StoreGround ground, Log& log, const SeriesTable& table);
 
@@ -79,14 +82,21 @@ class StoreDisk {
     OutboxOutcome outcome;  ///< as it would have been
   };
 
+  /// Whose fault an error is: what is done about it depends on that.
+  enum class Place : std::uint8_t { directory, state, outbox };
+
   Result<void> open(DiskWork& work);
   Result<void> open_outbox(DiskWork& work);
   Result<void> settle_epoch(DiskWork& work);
   Result<void> begin_epoch(const std::vector<Gap>& lost, const OutboxMoment& moment);
-  void settle_doubt(DiskWork& work);
+  Result<void> settle_doubt(DiskWork& work);
   Result<void> try_once(DiskWork& work);
   Result<void> apply(DiskWork& work);
   Result<void> set_aside_outbox(DiskWork& work);
+  Result<void> set_aside_state(DiskWork& work);
+  bool set_aside_unreadable(DiskWork& work);
+  void tell_new_epoch(DiskWork& work);
+  Marks marks_now(std::uint64_t oldest_waiting) const;
   std::vector<Gap> gaps_of(std::uint64_t first_seq, std::uint64_t last_seq) const;
   void write_marks(const Marks& marks);
   void announce(DiskWork& work, OutboxOutcome outcome);
@@ -107,6 +117,11 @@ class StoreDisk {
   std::optional<Doubtful> doubtful_;
   LaneCounts last_known_waiting_;
   std::int64_t newest_row_ = 0;  ///< of any outbox that this process had
+  ReadFailures failures_;
+  Place at_ = Place::directory;  ///< of the latest error
+  int io_failures_ = 0;
+  std::string new_epoch_why_;  ///< to be told when something has been committed in it
+  std::array<std::uint64_t, kLanes.size()> new_epoch_lost_{};
   std::optional<Error> error_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -16,7 +17,7 @@
 namespace fieldpost {
 namespace {
 
-constexpr const char* kBoot = "00000000-0000-4000-8000-00000000000";
+constexpr const char* kBoot = "00000000-0000-4000-8000-";
 
 /// Marks that come one commit late: written after the number they are to guard was used.
 class LateMarks final : public MarkStorage {
@@ -77,12 +78,19 @@ class Chain {
  private:
   std::uint64_t below(std::uint64_t limit) { return chance_() % limit; }
 
+  BootId boot() const { return kBoot + std::to_string(100'000'000'000 + boot_); }
+  std::vector<BootRow> boots() {
+    return {{.boot = boot(), .offset = seconds{static_cast<std::int64_t>(below(1'000'000))}, .error_bound = seconds{1},
+             .source = BootRow::Source::kernel, .seen = BootTime{seconds{static_cast<std::int64_t>(below(1'000))}}}};
+  }
+
   void open() {
     StoreGround ground;
     if (options_.broken == CutsBreak::late_marks) {
       ground.marks = [](const std::string& path) { return std::make_unique<LateMarks>(path); };
     }
     store_ = std::make_unique<StoreDisk>(store_options_, std::move(ground), log_, table_);
+    is_new_ = true;
   }
 
   /// Work until the power goes.
@@ -118,6 +126,8 @@ class Chain {
     store_.reset();
     found_ = {};
     if (disk_.is_off()) return false;
+    const std::uint64_t what = below(4);
+    if (what == 0) return image();
     ledger_.expect_told(epoch_);
     if (copy_ && below(2) == 0) {
       const CrashDisk::Inode file = disk_.find("outbox.db");
@@ -130,6 +140,34 @@ class Chain {
       copy_ = std::vector<std::byte>{content.begin(), content.end()};
       if (below(2) == 0) disk_.damage("outbox.db", below(100), static_cast<std::byte>(chance_()));
     }
+    open();
+    return commit();
+  }
+
+  /// An image of the whole disk is made, or put back as by who writes an SD card anew: all witnesses are of then, and only
+  /// the machine's boot is another.
+  bool image() {
+    if (!image_) {
+      image_.emplace();
+      for (const std::string& name : disk_.names()) {
+        const auto content = disk_.content(disk_.find(name));
+        image_->emplace(name, std::vector<std::byte>{content.begin(), content.end()});
+      }
+    } else {
+      disk_.cut_power_after(0);  // the machine is off
+      for (const std::string& name : disk_.names()) disk_.remove(name);
+      for (const auto& [name, content] : *image_) {
+        disk_.create(name);
+        disk_.write(disk_.find(name), 0, content);
+        disk_.sync(disk_.find(name));
+      }
+      disk_.sync_directory();
+      disk_.cut_power_after(1 + below(250));
+      image_.reset();
+      ++boot_;
+      ledger_.expect_told(0);  // nobody is left who knows
+    }
+    if (disk_.is_off()) return false;
     open();
     return commit();
   }
@@ -148,11 +186,10 @@ class Chain {
   bool commit() {
     std::vector<CutsLedger::Found::Segment> acknowledged;
     choose_acknowledged(acknowledged);
-    if (below(8) == 0) {
-      work_.boots = {{.boot = kBoot + std::to_string(below(4)), .offset = seconds{static_cast<std::int64_t>(below(1'000'000))}, .error_bound = seconds{1},
-                      .source = BootRow::Source::kernel, .seen = BootTime{seconds{static_cast<std::int64_t>(below(1'000))}}}};
+    if (std::exchange(is_new_, false) || below(8) == 0) {
+      work_.boots = boots();
     }
-    work_.moment = {kBoot + std::to_string(life_ % 4), BootTime{seconds{2'000}}};
+    work_.moment = {boot(), BootTime{seconds{2'000}}};
     work_.utc = UtcTime{seconds{1'800'000'000 + static_cast<std::int64_t>(next_sample_)}};
     ledger_.begin(std::exchange(batch_, {}), std::move(acknowledged));
     if (options_.broken == CutsBreak::early_promise) ledger_.promise_early();
@@ -232,6 +269,8 @@ class Chain {
     store_.reset();
     work_ = DiskWork{};
     batch_.clear();
+    // A power cut ends a boot. But a new boot begins a new epoch, and that numbers go on rightly is to be seen, too.
+    if (below(4) == 0) ++boot_;
     const std::uint64_t disks = 1 + below(6);
     for (std::uint64_t i = 0; i < disks && !ledger_.failed(); ++i) {
       CrashDisk left = disk_.after_power_cut(chance_());
@@ -240,7 +279,9 @@ class Chain {
       mount(left);
       open();
       DiskWork work;
-      work.moment = {kBoot + std::to_string(life_ % 4), BootTime{seconds{2'000}}};
+      work.boots = boots();
+      is_new_ = false;
+      work.moment = {boot(), BootTime{seconds{2'000}}};
       work.utc = UtcTime{seconds{1'900'000'000}};
       store_->commit(work);
       if (!work.result) {
@@ -270,6 +311,8 @@ class Chain {
   std::mt19937_64 chance_;
   std::uint64_t seed_;
   std::uint64_t life_ = 0;
+  std::uint64_t boot_ = 0;
+  bool is_new_ = false;  ///< the process: it tells the store its boot with the first commit
   CutsLedger ledger_;
   bool has_pressure_ = false;
   bool is_damaged_ = false;
@@ -287,6 +330,7 @@ class Chain {
   std::uint64_t next_sample_ = 0;
   CutsLedger::Found found_;              ///< what waits, as seen last
   std::optional<std::vector<std::byte>> copy_;
+  std::optional<std::map<std::string, std::vector<std::byte>>> image_;
 };
 
 }  // namespace

@@ -121,7 +121,10 @@ void CutsLedger::check_names(const Found& found) {
 
 bool CutsLedger::in_told_range(const Known& known, const Found& found) const {
   const auto tells = [&known](const Gap& gap) {
-    return gap.lane == known.lane && gap.epoch == known.epoch && gap.first_seq <= known.seq && known.seq <= gap.last_seq;
+    if (gap.lane != known.lane) return false;
+    // What waited of earlier epochs is in the count, its numbers are not.
+    if (gap.epoch != known.epoch) return gap.cause == Gap::Cause::damage && gap.readings > 0;
+    return gap.first_seq <= known.seq && known.seq <= gap.last_seq;
   };
   if (std::any_of(told_.begin(), told_.end(), tells) || std::any_of(found.untold.begin(), found.untold.end(), tells)) return true;
   return std::any_of(found.segments.begin(), found.segments.end(),

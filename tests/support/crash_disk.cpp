@@ -95,8 +95,19 @@ bool CrashDisk::resize(Inode inode, std::size_t size) {
   return !is_off_;
 }
 
+bool CrashDisk::is_readable(Inode inode, std::size_t from, std::size_t to) const {
+  const auto found = unreadable_.find(inode);
+  return found == unreadable_.end() || std::none_of(found->second.begin(), found->second.end(), [from, to](const auto& range) {
+           return range.first < to && from < range.second;
+         });
+}
+
 bool CrashDisk::sync(Inode inode) {
   if (!may_change() || is_off_) return false;
+  if (fails_sync()) {
+    files_[inode].unsynced.clear();
+    return false;
+  }
   if (is_lie()) return true;
   File& file = files_[inode];
   for (const Change& change : file.unsynced) apply(file.synced, change);

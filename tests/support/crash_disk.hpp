@@ -17,6 +17,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace fieldpost {
@@ -51,6 +52,15 @@ class CrashDisk {
   /// The disk as it is found when the power is back. The same seed gives the same.
   CrashDisk after_power_cut(std::uint64_t seed) const;
 
+  /// From now on reading any of these bytes fails, by whatever name the file goes.
+  void fail_reads(Inode inode, std::size_t from, std::size_t to) { unreadable_[inode].push_back({from, to}); }
+  void heal_reads() { unreadable_.clear(); }
+  bool is_readable(Inode inode, std::size_t from, std::size_t to) const;
+
+  /// The sync after so many others fails, once; and like Linux the disk then takes what was to be synced for
+  /// written: no later sync brings it to the medium.
+  void fail_sync_after(unsigned syncs) { syncs_left_ = syncs + 1; }
+
   /// Changes a byte on the medium behind everybody's back.
   void damage(std::string_view name, std::size_t offset, std::byte with);
 
@@ -74,6 +84,7 @@ class CrashDisk {
 
   bool may_change();
   bool is_lie();
+  bool fails_sync() { return syncs_left_ > 0 && --syncs_left_ == 0; }
   static void apply(std::vector<std::byte>& content, const Change& change);
   static void apply(Names& names, const Renaming& renaming);
   static std::vector<std::byte> what_is_left(const File& file, std::mt19937_64& chance);
@@ -91,6 +102,8 @@ class CrashDisk {
   unsigned lies_per_thousand_ = 0;
   std::mt19937_64 lie_chance_;
   std::uint64_t lies_ = 0;
+  std::map<Inode, std::vector<std::pair<std::size_t, std::size_t>>> unreadable_;
+  unsigned syncs_left_ = 0;
 };
 
 }  // namespace fieldpost

@@ -112,5 +112,25 @@ TEST_F(CrashDiskTest, LiesAboutSomeSyncsWhenToldTo) {
   EXPECT_TRUE(gone);
 }
 
+TEST_F(CrashDiskTest, FailsToReadWhatIsBadUntilItIsHealed) {
+  const auto file = make("a");
+  disk_.fail_reads(file, 100, 200);
+  EXPECT_TRUE(disk_.is_readable(file, 0, 100) && disk_.is_readable(file, 200, 300));
+  EXPECT_FALSE(disk_.is_readable(file, 0, 101) || disk_.is_readable(file, 199, 300));
+  disk_.heal_reads();
+  EXPECT_TRUE(disk_.is_readable(file, 0, 300));
+}
+
+TEST_F(CrashDiskTest, NeverBringsToTheMediumWhatASyncFailedOver) {
+  const auto file = make("a");
+  disk_.sync_directory();
+  disk_.write(file, 0, filled(10, 1));
+  disk_.fail_sync_after(0);
+  EXPECT_FALSE(disk_.sync(file));
+  EXPECT_TRUE(disk_.sync(file));
+  EXPECT_EQ(content_of(disk_, "a"), filled(10, 1));
+  for (std::uint64_t seed = 0; seed < 20; ++seed) EXPECT_TRUE(content_of(disk_.after_power_cut(seed), "a").empty());
+}
+
 }  // namespace
 }  // namespace fieldpost

@@ -98,6 +98,7 @@ ssize_t read_at(int descriptor, void* buffer, std::size_t count, std::size_t at)
   const OpenFile* const file = file_of(descriptor);
   if (file == nullptr) return fail(EIO);
   const auto content = layer().disk->content(file->inode);
+  if (!layer().disk->is_readable(file->inode, at, at + count)) return fail(EIO);
   if (at >= content.size()) return 0;
   const auto found = content.subspan(at, std::min(count, content.size() - at));
   std::memcpy(buffer, found.data(), found.size());

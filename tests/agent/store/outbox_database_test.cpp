@@ -18,7 +18,7 @@ class OutboxDatabaseTest : public OutboxTest {
   }
 
   ErrorKind kind_of_opening() {
-    const auto opened = OutboxDatabase::open(options_, boots_);
+    const auto opened = OutboxDatabase::open(options_, boots_, failures_);
     return opened ? ErrorKind::NotPresent : opened.error().kind();
   }
 };
@@ -85,6 +85,26 @@ TEST_F(OutboxDatabaseTest, TurnsADamagedBodyAndAMissingOneIntoGaps) {
     told += gap.readings;
   }
   EXPECT_EQ(told, 8U);
+}
+
+TEST_F(OutboxDatabaseTest, GivesWhatIsBehindMoreDamagedBodiesThanItWasAskedFor) {
+  for (int i = 0; i < 40; ++i) insert(Lane::live, 4);
+  const auto all = rows(Lane::live);
+  change_file("UPDATE body SET bytes = zeroblob(100) WHERE row < " + std::to_string(all[35].row));
+  open();
+  dropped_ = {};
+  const auto found = outbox_->fetch(Lane::live, 0, 16, 64U << 20U, dropped_).value();
+  ASSERT_EQ(found.size(), 5U);
+  EXPECT_EQ(found[0].row, all[35].row);
+  EXPECT_EQ(dropped_[index(Lane::live)], 35U * 4U);
+}
+
+TEST_F(OutboxDatabaseTest, WorksOnAFileOfALaterVersionThatHasATableMore) {
+  insert(Lane::live, 4);
+  change_file("CREATE TABLE later(z); UPDATE property SET value = 2 WHERE name = 'schema'");
+  open();
+  insert(Lane::live, 4);
+  EXPECT_EQ(rows(Lane::live).size(), 2U);
 }
 
 TEST_F(OutboxDatabaseTest, CallsRowsThatMakeNoSenseMalformed) {

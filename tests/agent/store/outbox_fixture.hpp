@@ -29,7 +29,7 @@ class OutboxTest : public testing::Test {
 
   void open() {
     outbox_.reset();
-    auto opened = OutboxDatabase::open(options_, boots_);
+    auto opened = OutboxDatabase::open(options_, boots_, failures_);
     ASSERT_TRUE(opened) << opened.error().sentence();
     outbox_.emplace(std::move(*opened));
   }
@@ -76,6 +76,7 @@ class OutboxTest : public testing::Test {
   TemporaryDirectory directory_;
   OutboxOptions options_;
   BootTable boots_;
+  ReadFailures failures_;
   SeriesTable table_;
   SeriesId series_{};
   SegmentBuilder builder_{table_, 120'000};

@@ -2,6 +2,8 @@
 // Tables that are not ours are damage, and so is what only damage can cause.
 #include "agent/store/schema.hpp"
 
+#include <array>
+
 #include <gtest/gtest.h>
 
 #include "tests/support/temporary_directory.hpp"
@@ -10,6 +12,7 @@ namespace fieldpost {
 namespace {
 
 constexpr const char* kSchema = "CREATE TABLE a(x); CREATE TABLE b(y);";
+constexpr std::array<std::string_view, 2> kTables{"a", "b"};
 
 class SchemaTest : public testing::Test {
  protected:
@@ -19,25 +22,34 @@ class SchemaTest : public testing::Test {
 };
 
 TEST_F(SchemaTest, MakesItsTablesOnceAndKeepsWhatIsInThem) {
-  ASSERT_TRUE(make_tables(database_, kSchema, "a b "));
+  ASSERT_TRUE(make_tables(database_, kSchema, kTables));
   ASSERT_TRUE(database_.execute("INSERT INTO a VALUES(1)"));
-  ASSERT_TRUE(make_tables(database_, kSchema, "a b "));
+  ASSERT_TRUE(make_tables(database_, kSchema, kTables));
   auto statement = database_.prepare("SELECT count(*) FROM a").value();
   ASSERT_TRUE(statement.step().value());
   EXPECT_EQ(statement.integer(0), 1);
 }
 
-TEST_F(SchemaTest, CallsATableTooManyTooFewOrOfAnotherNameMalformed) {
-  ASSERT_TRUE(make_tables(database_, kSchema, "a b "));
-  for (const char* sql : {"CREATE TABLE c(y); DROP TABLE b", "DROP TABLE c", "CREATE TABLE b(y); CREATE TABLE c(z)"}) {
+TEST_F(SchemaTest, CallsATableTooFewOrOfAnotherNameMalformed) {
+  ASSERT_TRUE(make_tables(database_, kSchema, kTables));
+  for (const char* sql : {"DROP TABLE b", "CREATE TABLE c(y)", "DROP TABLE a; CREATE TABLE b(y)"}) {
     ASSERT_TRUE(database_.execute(sql));
-    EXPECT_EQ(make_tables(database_, kSchema, "a b ").error().kind(), ErrorKind::Malformed) << sql;
+    EXPECT_EQ(make_tables(database_, kSchema, kTables).error().kind(), ErrorKind::Malformed) << sql;
   }
 }
 
+TEST_F(SchemaTest, LeavesTheTablesOfALaterVersionAlone) {
+  ASSERT_TRUE(make_tables(database_, kSchema, kTables));
+  ASSERT_TRUE(database_.execute("CREATE TABLE later(z); INSERT INTO later VALUES(1); CREATE INDEX on_later ON later(z)"));
+  ASSERT_TRUE(make_tables(database_, kSchema, kTables));
+  auto statement = database_.prepare("SELECT count(*) FROM later").value();
+  ASSERT_TRUE(statement.step().value());
+  EXPECT_EQ(statement.integer(0), 1);
+}
+
 TEST_F(SchemaTest, LeavesNothingOfASchemaThatFailsInTheMiddle) {
-  EXPECT_FALSE(make_tables(database_, "CREATE TABLE a(x); CREATE TABLE a(x);", "a "));
-  EXPECT_TRUE(make_tables(database_, kSchema, "a b "));
+  EXPECT_FALSE(make_tables(database_, "CREATE TABLE a(x); CREATE TABLE a(x);", kTables));
+  EXPECT_TRUE(make_tables(database_, kSchema, kTables));
 }
 
 TEST_F(SchemaTest, TellsDamageFromWhatADiskDoes) {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "platform/crc32c.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 namespace fieldpost {
@@ -91,6 +92,21 @@ TEST(StateMirror, IsRefusedWithAnyByteChangedOrCut) {
     EXPECT_FALSE(from_mirror(damaged)) << i;
     EXPECT_FALSE(from_mirror(whole.substr(0, i))) << i;
   }
+}
+
+TEST(StateMirror, OfALaterVersionIsReadAsFarAsItIsKnown) {
+  const std::string whole = to_mirror(some_state());
+  const auto with = [&whole](char version) {
+    std::string content = whole.substr(8) + "more";
+    content[0] = version;
+    const std::uint32_t crc = crc32c(std::as_bytes(std::span{content}));
+    std::string mirror = whole.substr(0, 4);
+    for (unsigned shift = 0; shift < 32; shift += 8) mirror += static_cast<char>(crc >> shift);
+    return mirror + content;
+  };
+  EXPECT_EQ(from_mirror(with(2)), some_state());
+  EXPECT_FALSE(from_mirror(with(1)));
+  EXPECT_FALSE(from_mirror(with(0)));
 }
 
 }  // namespace

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+// The store on a disk with bad blocks, with a sync that fails, and on one whose files are of another time.
+#include <algorithm>
+#include <bit>
+#include <memory>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "agent/store/store_disk.hpp"
+#include "tests/support/collecting_log.hpp"
+#include "tests/support/crash_file_layer.hpp"
+#include "tests/support/manual_clock.hpp"
+
+namespace fieldpost {
+namespace {
+
+constexpr const char* kBoot = "00000000-0000-4000-8000-000000000001";
+constexpr const char* kOtherBoot = "00000000-0000-4000-8000-000000000002";
+constexpr std::uint64_t kSamples = 600;
+
+/// Marks that nobody may touch.
+class DeniedMarks final : public MarkStorage {
+ public:
+  Result<std::optional<Marks>> read() override { return Error{ErrorKind::Denied, "open outbox.marks"}; }
+  Result<void> write(const Marks&) override { return Error{ErrorKind::Denied, "open outbox.marks"}; }
+};
+
+class StoreDiskFaultsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    CrashFileLayer::mount(&disk_, 1);
+    options_.directory = CrashFileLayer::kDirectory;
+    options_.quota_bytes = 8 << 20;
+    options_.age_max = seconds{0};
+    Series series;
+    series.name = "node_thing_total";
+    series_ = table_.add(series).value();
+    start();
+    for (int i = 0; i < 5; ++i) ASSERT_TRUE(commit(with_samples()).result);
+    all_ = fetch(Lane::bulk);
+    ASSERT_EQ(all_.size(), 5U);
+    stop();
+  }
+
+  void TearDown() override {
+    store_.reset();
+    CrashFileLayer::mount(nullptr, 0);
+  }
+
+  void start(StoreGround ground = {}) { store_ = std::make_unique<StoreDisk>(options_, std::move(ground), log_.log(), table_); }
+  void stop() {
+    store_->close();
+    store_.reset();
+  }
+
+  /// Noise, so that a segment has pages of its own.
+  DiskWork with_samples(Lane lane = Lane::bulk) {
+    DiskWork work;
+    for (std::uint64_t i = 0; i < kSamples; ++i) {
+      value_ = value_ * 6364136223846793005ULL + 1442695040888963407ULL;
+      work.batches[index(lane)].add(Sample{series_, std::bit_cast<std::int64_t>(value_), BootTime{milliseconds{static_cast<std::int64_t>(i)}}, Quality::good});
+    }
+    return work;
+  }
+
+  DiskWork commit(DiskWork work = {}) {
+    work.moment = {boot_, BootTime{seconds{100}}};
+    work.utc = UtcTime{seconds{1'800'000'000}};
+    work.boots = {{.boot = boot_, .offset = seconds{5}, .error_bound = seconds{1}, .source = BootRow::Source::kernel, .seen = BootTime{seconds{100}}}};
+    store_->commit(work);
+    for (const Event& event : work.events) events_.insert(event.name);
+    work.events.clear();
+    return work;
+  }
+
+  /// Commits until one succeeds; how many that took.
+  int commits_until_done(DiskWork work, int most = 20) {
+    for (int count = 1; count <= most; ++count) {
+      work = commit(std::move(work));
+      if (work.result) return count;
+    }
+    return most + 1;
+  }
+
+  std::vector<OutboxRow> fetch(Lane lane, std::int64_t after = 0, std::size_t count = 16) {
+    return store_->fetch(lane, after, count, 64U << 20U, dropped_);
+  }
+
+  /// A page of the outbox that holds nothing but this body.
+  void make_unreadable(const OutboxRow& row) {
+    const CrashDisk::Inode file = disk_.find("outbox.db");
+    const auto content = disk_.content(file);
+    const auto piece = std::span{row.bytes}.subspan(row.bytes.size() / 2, 16);
+    const auto at = std::search(content.begin(), content.end(), piece.begin(), piece.end());
+    ASSERT_NE(at, content.end());
+    const auto place = static_cast<std::size_t>(at - content.begin());
+    disk_.fail_reads(file, place, place + 1);
+  }
+
+  std::uint64_t readings_told() {
+    std::uint64_t readings = 0;
+    for (const OutboxRow& row : fetch(Lane::event)) {
+      const auto content = decode_segment_content(row.bytes);
+      for (const Gap& gap : content->gaps) {
+        EXPECT_EQ(gap.cause, Gap::Cause::damage);
+        readings += gap.readings;
+      }
+    }
+    return readings;
+  }
+
+  CrashDisk disk_;
+  ManualClock clock_;
+  CollectingLog log_{clock_};
+  SeriesTable table_;
+  SeriesId series_{};
+  StoreOptions options_;
+  std::string boot_ = kBoot;
+  std::unique_ptr<StoreDisk> store_;
+  std::vector<OutboxRow> all_;
+  std::array<std::uint64_t, kLanes.size()> dropped_{};
+  std::multiset<std::string> events_;
+  std::uint64_t value_ = 1;
+};
+
+TEST_F(StoreDiskFaultsTest, GivesRowsAboveThoseFetchedFromADatabaseThatProvedDamagedBeforeTheFirstCommit) {
+  start();
+  ASSERT_TRUE(commit().result);
+  const std::int64_t newest = fetch(Lane::bulk).back().row;
+  const std::size_t size = disk_.content(disk_.find("outbox.db")).size();
+  for (std::size_t page = 1; page < size / OutboxDatabase::kPageBytes; ++page) disk_.damage("outbox.db", page * OutboxDatabase::kPageBytes, std::byte{0x55});
+  store_->close();
+  ASSERT_TRUE(commit(with_samples()).result);
+  ASSERT_TRUE(events_.contains("outbox_set_aside"));
+  const auto found = fetch(Lane::bulk, newest);
+  ASSERT_EQ(found.size(), 1U);
+  // A late acknowledgement of what the lost database held takes nothing of the new one.
+  DiskWork late;
+  for (const OutboxRow& row : all_) late.change.acknowledged.push_back({Lane::bulk, row.row});
+  ASSERT_TRUE(commit(std::move(late)).result);
+  EXPECT_EQ(fetch(Lane::bulk, newest).size(), 1U);
+}
+
+TEST_F(StoreDiskFaultsTest, PassesABodyThatCannotBeReadAndReportsIt) {
+  make_unreadable(all_[2]);
+  start();
+  ASSERT_TRUE(commit().result);
+  EXPECT_EQ(fetch(Lane::bulk).size(), 2U);
+  std::vector<OutboxRow> found;
+  for (int attempt = 0; attempt < ReadFailures::kAttempts; ++attempt) {
+    found = fetch(Lane::bulk, all_[1].row);
+    ASSERT_TRUE(commit().result) << "the next commit opens anew";
+  }
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].row, all_[3].row);
+  EXPECT_EQ(dropped_[index(Lane::bulk)], kSamples);
+  ASSERT_TRUE(commit(with_samples()).result);
+  EXPECT_EQ(readings_told(), kSamples);
+  EXPECT_TRUE(events_.empty());
+}
+
+TEST_F(StoreDiskFaultsTest, GivesABodyBackThatCouldNotBeReadOnce) {
+  make_unreadable(all_[0]);
+  start();
+  ASSERT_TRUE(commit().result);
+  EXPECT_TRUE(fetch(Lane::bulk).empty());
+  disk_.heal_reads();
+  ASSERT_TRUE(commit().result);
+  EXPECT_EQ(fetch(Lane::bulk).size(), 5U);
+}
+
+TEST_F(StoreDiskFaultsTest, ReadsNoBodyToCommitAndDropsOnesThatCannotBeRead) {
+  for (const OutboxRow& row : all_) make_unreadable(row);
+  options_.age_max = std::chrono::hours{1};
+  start();
+  ASSERT_TRUE(commit(with_samples()).result);
+  // Acknowledged and given up: deleting reads them, and does without after some attempts.
+  DiskWork work = with_samples();
+  work.change.acknowledged = {{Lane::bulk, all_[0].row}};
+  work.change.given_up = {{Lane::bulk, all_[1].row, Gap::Cause::damage}};
+  EXPECT_LE(commits_until_done(std::move(work)), 3);
+  EXPECT_EQ(readings_told(), kSamples);
+  stop();
+  options_.age_max = seconds{1};
+  start();
+  EXPECT_LE(commits_until_done({}), 3);
+  EXPECT_TRUE(fetch(Lane::bulk).empty());
+  EXPECT_TRUE(events_.empty());
+}
+
+TEST_F(StoreDiskFaultsTest, BeginsAnEpochWithNewMarksWhereTheyCannotBeRead) {
+  disk_.fail_reads(disk_.find("outbox.marks"), 0, 8'192);
+  start();
+  ASSERT_TRUE(commit(with_samples()).result);
+  EXPECT_NE(store_->figures().epoch, all_[0].header.epoch);
+  EXPECT_EQ(fetch(Lane::bulk).size(), 6U);
+  const auto marks = make_mark_file(options_.directory + "/outbox.marks")->read();
+  ASSERT_TRUE(marks && *marks);
+  EXPECT_EQ((*marks)->newest_seq, 1U);
+  EXPECT_FALSE(events_.contains("outbox_set_aside"));
+}
+
+TEST_F(StoreDiskFaultsTest, BlamesNoDatabaseForMarksThatMayNotBeTouched) {
+  start({.vfs = {}, .marks = [](const std::string&) { return std::make_unique<DeniedMarks>(); }});
+  ASSERT_TRUE(commit(with_samples()).result);
+  EXPECT_EQ(fetch(Lane::bulk).size(), 6U);
+  EXPECT_FALSE(events_.contains("outbox_set_aside"));
+}
+
+TEST_F(StoreDiskFaultsTest, TakesTheMirrorForAStateThatCannotBeRead) {
+  const Epoch epoch = all_[0].header.epoch;
+  disk_.fail_reads(disk_.find("state.db"), 0, 1 << 20);
+  start();
+  EXPECT_EQ(commits_until_done(with_samples()), StoreDisk::kIoFailuresMax);
+  EXPECT_EQ(events_.count("state_set_aside"), 1U);
+  EXPECT_EQ(store_->figures().epoch, epoch);
+  EXPECT_EQ(fetch(Lane::bulk).size(), 6U);
+}
+
+TEST_F(StoreDiskFaultsTest, SetsAnOutboxAsideThatCannotBeReadAgainAndAgainAndTellsWhatWaitedInIt) {
+  disk_.fail_reads(disk_.find("outbox.db"), 0, 1 << 20);
+  start();
+  EXPECT_EQ(commits_until_done(with_samples()), StoreDisk::kIoFailuresMax);
+  EXPECT_EQ(events_.count("outbox_set_aside"), 1U);
+  EXPECT_EQ(events_.count("outbox_new_epoch"), 1U);
+  EXPECT_EQ(fetch(Lane::bulk).size(), 1U);
+  EXPECT_EQ(readings_told(), 5 * kSamples);
+}
+
+TEST_F(StoreDiskFaultsTest, KeepsWhatItCannotReadWhileTheDiskTakesNothingElse) {
+  disk_.fail_reads(disk_.find("outbox.db"), 0, 1 << 20);
+  start();
+  disk_.cut_power();
+  EXPECT_EQ(commits_until_done(with_samples()), 21);
+  EXPECT_TRUE(events_.empty());
+}
+
+TEST_F(StoreDiskFaultsTest, BelievesACommitWhoseSyncFailedOnlyOnceItIsOnTheMedium) {
+  for (unsigned syncs = 0; syncs < 6; ++syncs) {
+    CrashDisk disk = disk_;
+    CrashFileLayer::mount(&disk, 1);
+    start();
+    ASSERT_TRUE(commit().result);
+    disk.fail_sync_after(syncs);
+    DiskWork work = commit(with_samples(Lane::live));
+    while (!work.result) work = commit(std::move(work));
+    EXPECT_EQ(fetch(Lane::live).size(), 1U);
+    disk.cut_power();
+    store_.reset();
+    for (std::uint64_t seed = 0; seed < 10; ++seed) {
+      CrashDisk left = disk.after_power_cut(seed);
+      CrashFileLayer::mount(&left, 1);
+      start();
+      ASSERT_TRUE(commit().result);
+      EXPECT_EQ(fetch(Lane::live).size(), 1U) << syncs << " syncs, seed " << seed;
+      stop();
+      CrashFileLayer::mount(nullptr, 0);
+    }
+  }
+}
+
+TEST_F(StoreDiskFaultsTest, BeginsAnEpochInEachBootAndTellsNobodyOfIt) {
+  start();
+  ASSERT_TRUE(commit().result);
+  EXPECT_EQ(store_->figures().epoch, all_[0].header.epoch);
+  stop();
+  boot_ = kOtherBoot;
+  start();
+  ASSERT_TRUE(commit().result);
+  const Epoch second = store_->figures().epoch;
+  EXPECT_NE(second, all_[0].header.epoch);
+  stop();
+  start();
+  ASSERT_TRUE(commit(with_samples()).result);
+  EXPECT_EQ(store_->figures().epoch, second);
+  EXPECT_TRUE(events_.empty());
+  EXPECT_EQ(fetch(Lane::bulk).size(), 6U);
+  EXPECT_TRUE(fetch(Lane::event).empty());
+}
+
+TEST_F(StoreDiskFaultsTest, TellsOfReadingsOfEarlierEpochsThatWereLostWithTheOutbox) {
+  boot_ = kOtherBoot;
+  start();
+  ASSERT_TRUE(commit(with_samples(Lane::live)).result);
+  stop();
+  disk_.remove("outbox.db");
+  start();
+  ASSERT_TRUE(commit(with_samples()).result);
+  EXPECT_EQ(readings_told(), 6 * kSamples);
+}
+
+TEST_F(StoreDiskFaultsTest, TellsOnceOfAnOutboxThatWasLostHoweverOftenTheCommitAfterItFails) {
+  disk_.remove("outbox.db");
+  disk_.fail_reads(disk_.find("state.db"), 0, 1 << 20);  // the first attempts fail before or behind the new epoch
+  start();
+  DiskWork work = with_samples();
+  for (unsigned i = 0; i < 4; ++i) {
+    disk_.fail_sync_after(3 + i);
+    work = commit(std::move(work));
+    if (i == 1) disk_.heal_reads();
+  }
+  while (!work.result) work = commit(std::move(work));
+  ASSERT_TRUE(commit().result);
+  EXPECT_EQ(events_.count("outbox_new_epoch"), 1U);
+  EXPECT_EQ(fetch(Lane::bulk).size(), 1U);
+  EXPECT_EQ(readings_told(), 5 * kSamples);
+}
+
+}  // namespace
+}  // namespace fieldpost
