@@ -73,6 +73,12 @@ Result<void> OutboxDatabase::load() {
   while (TRY(property.step())) (property.integer(0) != 0 ? epoch_ : succeeds_) = std::bit_cast<Epoch>(property.integer(1));
   waiting_ = {};
   std::vector<std::uint64_t> held;
+  struct {
+    std::int64_t lane = -1;
+    std::int64_t row = 0;
+    Epoch epoch = 0;
+    std::uint64_t seq = 0;
+  } before;
   auto rows = TRY(database_.prepare("SELECT lane, row, epoch, seq, readings FROM segment"));
   while (TRY(rows.step())) {
     const std::int64_t lane = rows.integer(0);
@@ -80,11 +86,18 @@ Result<void> OutboxDatabase::load() {
     if (lane < 0 || lane >= std::int64_t{kLanes.size()} || readings < 0 || rows.integer(1) <= 0) {
       return Error{ErrorKind::Malformed, "a row of the outbox makes no sense"};
     }
+    // Pages of two times (a disk that ignored a sync) make a tree that SQLite walks without complaint; rows come up in it twice.
+    const std::int64_t row = rows.integer(1);
+    const auto epoch = std::bit_cast<Epoch>(rows.integer(2));
+    const auto seq = static_cast<std::uint64_t>(rows.integer(3));
+    const bool ascends = lane > before.lane || (lane == before.lane && row > before.row && (epoch != before.epoch || seq > before.seq));
+    if (!ascends) return Error{ErrorKind::Malformed, "the rows of the outbox are not in order"};
+    before = {lane, row, epoch, seq};
     LaneCount& count = waiting_[static_cast<std::size_t>(lane)];
     ++count.segments;
     count.readings += static_cast<std::uint64_t>(readings);
-    newest_row_ = std::max(newest_row_, rows.integer(1));
-    if (std::bit_cast<Epoch>(rows.integer(2)) == epoch_) held.push_back(static_cast<std::uint64_t>(rows.integer(3)));
+    newest_row_ = std::max(newest_row_, row);
+    if (epoch == epoch_) held.push_back(seq);
   }
   auto newest_body = TRY(database_.prepare("SELECT max(row) FROM body"));
   if (TRY(newest_body.step())) newest_row_ = std::max(newest_row_, newest_body.integer(0));

@@ -116,6 +116,15 @@ TEST_F(OutboxDatabaseTest, CallsRowsThatMakeNoSenseMalformed) {
   }
 }
 
+TEST_F(OutboxDatabaseTest, CallsNumbersThatDoNotAscendInTheirLaneMalformed) {
+  insert(Lane::live);
+  insert(Lane::bulk);
+  insert(Lane::live);
+  open();
+  change_file("UPDATE segment SET seq = 1 WHERE seq = 3");
+  EXPECT_EQ(kind_of_opening(), ErrorKind::Malformed);
+}
+
 TEST_F(OutboxDatabaseTest, RefusesNumbersPastTheEndOfAnEpoch) {
   change_file("PRAGMA user_version = 2147483646");
   open();
