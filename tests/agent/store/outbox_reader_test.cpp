@@ -94,7 +94,7 @@ TEST_F(OutboxReaderTest, CountsDamagedSegmentsAndLeavesThemOut) {
   {
     auto database = Sqlite::open(directory_.file("outbox.db"), {});
     ASSERT_TRUE(database) << database.error().sentence();
-    ASSERT_TRUE(database->execute("UPDATE body SET bytes = x'00112233'"));
+    ASSERT_TRUE(database->execute("UPDATE body SET bytes = zeroblob(4)"));
   }
   auto reader = OutboxReader::open(directory_.path());
   ASSERT_TRUE(reader) << reader.error().sentence();
