@@ -57,9 +57,12 @@ class CrashDisk {
   void heal_reads() { unreadable_.clear(); }
   bool is_readable(Inode inode, std::size_t from, std::size_t to) const;
 
-  /// The sync after so many others fails, once; and like Linux the disk then takes what was to be synced for
+  /// The sync after so many others fails, and `many` in all; and like Linux the disk then takes what was to be synced for
   /// written: no later sync brings it to the medium.
-  void fail_sync_after(unsigned syncs) { syncs_left_ = syncs + 1; }
+  void fail_sync_after(unsigned syncs, unsigned many = 1) {
+    syncs_left_ = syncs;
+    syncs_failing_ = many;
+  }
 
   /// Changes a byte on the medium behind everybody's back.
   void damage(std::string_view name, std::size_t offset, std::byte with);
@@ -84,7 +87,15 @@ class CrashDisk {
 
   bool may_change();
   bool is_lie();
-  bool fails_sync() { return syncs_left_ > 0 && --syncs_left_ == 0; }
+  bool fails_sync() {
+    if (syncs_failing_ == 0) return false;
+    if (syncs_left_ > 0) {
+      --syncs_left_;
+      return false;
+    }
+    --syncs_failing_;
+    return true;
+  }
   static void apply(std::vector<std::byte>& content, const Change& change);
   static void apply(Names& names, const Renaming& renaming);
   static std::vector<std::byte> what_is_left(const File& file, std::mt19937_64& chance);
@@ -104,6 +115,7 @@ class CrashDisk {
   std::uint64_t lies_ = 0;
   std::map<Inode, std::vector<std::pair<std::size_t, std::size_t>>> unreadable_;
   unsigned syncs_left_ = 0;
+  unsigned syncs_failing_ = 0;
 };
 
 }  // namespace fieldpost

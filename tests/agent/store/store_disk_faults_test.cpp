@@ -242,7 +242,7 @@ TEST_F(StoreDiskFaultsTest, BelievesACommitWhoseSyncFailedOnlyOnceItIsOnTheMediu
     CrashFileLayer::mount(&disk, 1);
     start();
     ASSERT_TRUE(commit().result);
-    disk.fail_sync_after(syncs);
+    disk.fail_sync_after(syncs, 2);  // the second when the database is closed
     DiskWork work = commit(with_samples(Lane::live));
     while (!work.result) work = commit(std::move(work));
     EXPECT_EQ(fetch(Lane::live).size(), 1U);
