@@ -7,6 +7,9 @@ set(FIELDPOST_TARGET armel)
 set(CMAKE_C_COMPILER arm-linux-gnueabi-gcc)
 set(CMAKE_CXX_COMPILER arm-linux-gnueabi-g++)
 
+# ARMv5 has no instruction for an atomic of 64 bits; libatomic does it with a lock. Last on the command line, after who asks for it.
+set(CMAKE_CXX_STANDARD_LIBRARIES -latomic)
+
 # Debian has the emulator as qemu-arm-static (package qemu-user-static) or qemu-arm (qemu-user).
 find_program(FIELDPOST_EMULATOR NAMES qemu-arm-static qemu-arm)
 if(FIELDPOST_EMULATOR)

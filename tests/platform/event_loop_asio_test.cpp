@@ -80,16 +80,18 @@ TEST_F(AsioEventLoopTest, TakesPostsFromOtherThreads) {
 TEST_F(AsioEventLoopTest, RunsTimersInOrderAndNeverEarly) {
   std::vector<int> order;
   const BootTime begin = clock_.now();
-  auto third = loop_->after(milliseconds{9}, [&] {
+  // Counted from one instant: a busy machine may let milliseconds pass between two of these calls.
+  const auto until = [&](milliseconds due) { return begin + due - clock_.now(); };
+  auto third = loop_->after(until(milliseconds{9}), [&] {
     order.push_back(3);
     EXPECT_GE(clock_.now() - begin, milliseconds{9});
     loop_->stop();
   });
-  auto first = loop_->after(milliseconds{2}, [&] {
+  auto first = loop_->after(until(milliseconds{2}), [&] {
     order.push_back(1);
     EXPECT_GE(clock_.now() - begin, milliseconds{2});
   });
-  auto second = loop_->after(milliseconds{5}, [&] { order.push_back(2); });
+  auto second = loop_->after(until(milliseconds{5}), [&] { order.push_back(2); });
   loop_->run();
   EXPECT_EQ(order, (std::vector<int>{1, 2, 3}));
 }
