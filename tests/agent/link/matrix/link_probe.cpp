@@ -192,7 +192,8 @@ class Probe {
         } else {
           ++unacknowledged_;
           refusal_ = result.error().sentence();
-          if (result.error().kind() == ErrorKind::Unavailable) waiting_.push_back(number);
+          // Lost with its connection, or not taken for now: once more. Refused: no.
+          if (!link_->connected() || result.error().kind() == ErrorKind::Unavailable) waiting_.push_back(number);
         }
         fill();
         check();
