@@ -3,9 +3,9 @@
 """`./dev cross`: the shipped binary for each target, built, looked into, and run.
 
 For each target: builds the static binary and its unit tests; refuses one that has an interpreter or a dynamic section
-(it would need something of the system it lands on) or is larger than its budget; runs, under QEMU's user emulation, the
-unit tests that a processor could fail, and the binary itself: its version, and readings over mutual TLS to a real broker
-and consumer. Ends with a table; sizes are bytes.
+(it would need something of the system it lands on) or is larger than its budget; runs, under QEMU's user emulation, a probe
+that touches every dependency, the unit tests that a processor could fail, and the binary itself: its version, and readings
+over mutual TLS to a real broker and consumer. Ends with a table; sizes are bytes.
 """
 import argparse
 import pathlib
@@ -29,12 +29,14 @@ class Arguments:
     pattern = None
 
 
-def version_fault(target):
+def starting_fault(target, built, *words):
+    """What is wrong if the built program does not start, or does not end well."""
+    name = f"{target}: {built} {' '.join(words)}".rstrip()
     try:
-        said = subprocess.run([str(emulation.startable(target)), "version"], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([str(emulation.startable(target, built)), *words], capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        return [f"{target}: `fieldpost version` did not run: {error}"]
-    return [f"{target}: `fieldpost version` ended with {said.returncode}: {said.stderr.strip()[-200:]}"] if said.returncode else []
+        return [f"{name} did not run: {error}"]
+    return [f"{name} ended with {done.returncode}: {(done.stdout + done.stderr).strip()[-300:]}"] if done.returncode else []
 
 
 def one_target(target, select):
@@ -42,7 +44,7 @@ def one_target(target, select):
     preset = f"cross-{target}"
     run_tests.say(f"{target}: building")
     started = time.monotonic()
-    if not run_tests.build(preset, ["fieldpost"]):
+    if not run_tests.build(preset, ["fieldpost", "dependency_probe"]):
         return None, [f"{target}: the build failed"]
     binary = static_binary.StaticBinary(target, ROOT / "build" / preset / "agent" / "fieldpost")
     cells = [f"{binary.size:,}", f"{binary.budget:,}" if binary.budget else "-",
@@ -54,7 +56,7 @@ def one_target(target, select):
     if missing:
         faults.append(f"{target}: {missing} is not installed, so nothing of it was run (./dev setup cross)")
     else:
-        faults += version_fault(target)
+        faults += starting_fault(target, "agent/fieldpost", "version") + starting_fault(target, "toolchains/probe/dependency_probe")
     if select and not missing:
         run_tests.say(f"{target}: unit tests")
         tally = run_tests.unit_tests(preset, target, Arguments, select)

@@ -16,13 +16,13 @@ def missing_emulator(target):
     return name if name and not shutil.which(name) else None
 
 
-def startable(target):
-    """The path of a program that starts the built fieldpost: itself, or a script with the emulator before it. The script becomes
-    the emulator, so its process id is the agent's and a signal goes where it should."""
-    program = ROOT / "build" / f"cross-{target}" / "agent" / "fieldpost"
+def startable(target, built="agent/fieldpost"):
+    """The path of a program that starts a built one: itself, or a script with the emulator before it. The script becomes the
+    emulator, so its process id is the agent's and a signal goes where it should."""
+    program = ROOT / "build" / f"cross-{target}" / built
     if not EMULATORS[target]:
         return program
-    script = program.with_name("fieldpost-under-qemu")
+    script = program.with_name(f"{program.name}-under-qemu")
     script.write_text(f"#!/bin/sh\nexec {shutil.which(EMULATORS[target])} {shlex.quote(str(program))} \"$@\"\n", encoding="utf-8")
     script.chmod(0o755)
     return script
