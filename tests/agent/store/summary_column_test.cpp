@@ -39,7 +39,7 @@ std::vector<Summary> edges() {
   all[2].start = BootTime{nanoseconds{kInt64Max}};
   all[2].end = BootTime{nanoseconds{kInt64Min}};
   all[2].quality = Quality::substituted;
-  for (std::size_t i = 0; i < kSummaryQuantilesMax; ++i) all[3].quantiles.push_back({static_cast<double>(i) / 64, std::bit_cast<double>(i)});
+  for (std::uint64_t i = 0; i < kSummaryQuantilesMax; ++i) all[3].quantiles.push_back({static_cast<double>(i) / 64, std::bit_cast<double>(i)});
   all[4].series = SeriesId{2};
   all[4].quantiles = {{0.5, 21.5}};
   all[4].increase = 3;
