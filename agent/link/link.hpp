@@ -86,9 +86,9 @@ class Link {
  public:
   /// What became of a publish: acknowledged, or not (and then it must be sent again, later).
   /// Errors: OutOfRange, Malformed  the broker refused it and always will: too large, not a payload for it
-  ///         Io                     the connection was lost first
-  ///         others                 the broker refused it; an operator or time may mend that.
-  ///                                While not connected() any error means that the connection was lost
+  ///         Io                     the connection was lost first, or the link stopped
+  ///         others                 the broker refused it, though it may have hung up since; an operator
+  ///                                or time may mend that
   using PublishDone = std::function<void(Result<void>)>;
 
   struct Message {

@@ -103,7 +103,7 @@ void MqttLink::stop(std::function<void()> done) {
   status_.next_attempt.reset();
   if (was_connected) client_.reset();  // leaves its DISCONNECT in the pair, from where the relay takes it
   timer_ = loop_.after(was_connected ? nanoseconds{kStopWait} : nanoseconds{0}, [this] { finish_stop(); });
-  fail_all_in_flight(Error{ErrorKind::Unavailable, "the link was stopped before the acknowledgement"});
+  fail_all_in_flight(Error{ErrorKind::Io, "the link was stopped before the acknowledgement"});
 }
 
 void MqttLink::finish_stop() {
@@ -347,7 +347,7 @@ void MqttLink::broken(Error error) {
     log_.warn(phrase, fields);
   }
   drop_connection();
-  fail_all_in_flight(Error{ErrorKind::Unavailable, "the connection was lost before the acknowledgement"});
+  fail_all_in_flight(Error{ErrorKind::Io, "the connection was lost before the acknowledgement"});
   if (wanted_) wait_and_retry();
 }
 

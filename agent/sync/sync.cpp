@@ -39,8 +39,12 @@ SyncStatus Sync::status() const {
 
 void Sync::link_changed(LinkState state) {
   for (auto& lane : lanes_) {
-    lane.pause.reset();  // the next connection may be to a broker that was mended
-    if (state == LinkState::connected) continue;
+    if (state == LinkState::connected) {
+      // The new connection may be to a broker that was mended; but not if the old one ended just because
+      // of the refusal, as it does with AWS IoT: the other lanes would starve.
+      if (loop_.clock().now() - lane.refused_at >= kRefusedPause) lane.pause.reset();
+      continue;
+    }
     lane.settling = true;
     if (lane.in_flight.empty()) forget(lane);
   }
@@ -144,8 +148,7 @@ void Sync::finished(Lane lane_name, std::int64_t row, const Result<void>& outcom
     ++status_.messages_failed;
     log_.debug("message not acknowledged",
                {{"lane", to_string(lane_name)}, {"seq", node.mapped().header.seq}, {"why", outcome.error().sentence()}});
-    const bool lost = !link_.connected() || outcome.error().kind() == ErrorKind::Io;
-    if (lost) {
+    if (outcome.error().kind() == ErrorKind::Io) {
       lane.settling = true;
       lane.waiting.emplace(row, std::move(node.mapped()));
     } else {
@@ -158,7 +161,7 @@ void Sync::finished(Lane lane_name, std::int64_t row, const Result<void>& outcom
   pump();
 }
 
-/// The broker has the connection and does not want the message. What no operator can mend is given up;
+/// The broker does not want the message. What no operator can mend is given up;
 /// the rest is kept and asked again, ever more seldom. The other lanes go on.
 void Sync::refused(LaneState& lane, OutgoingSegment segment, const Error& why) {
   const bool told = lane.last_error == why.sentence();
@@ -178,6 +181,7 @@ void Sync::refused(LaneState& lane, OutgoingSegment segment, const Error& why) {
   // Also after giving up: a broker that refuses every payload must not turn a backlog into gaps at once.
   const milliseconds delay = std::min(kRefusedPause * (1U << std::min(lane.refusals, 6U)), kRefusedPauseMax);
   ++lane.refusals;
+  lane.refused_at = loop_.clock().now();
   lane.pause = loop_.after(delay, [this, &lane] {
     lane.pause.reset();
     pump();

@@ -72,6 +72,7 @@ class Sync {
     bool discard_fetch = false;    ///< the fetch under way began before forget()
     unsigned refusals = 0;         ///< in a row; while there are any, one message at a time asks
     Subscription pause;            ///< until the broker is asked again
+    BootTime refused_at{};         ///< when the latest pause began
     std::string last_error;
     std::size_t head_bytes = 0;    ///< of the oldest that waits, where the window had no room for it
   };

@@ -26,19 +26,19 @@ def test_a_forbidden_lane_holds_back_no_other_and_is_named(road):
     road.consumer.wait_subscribed()
     agent = road.agent(flush_interval=0.2, sections={**ramp_source(series=1), **RULE})
     with agent:
-        agent.wait_for_log("the broker refuses a lane", "lane=live", "not authorized")
-        road.wait_for(lambda messages: len(events_named(messages, "ramp_high")) >= 2, 20,
+        agent.wait_for_log("the broker refuses a lane", "lane=live", "not authorized", seconds=30)
+        road.wait_for(lambda messages: len(events_named(messages, "ramp_high")) >= 2, 60,
                       "a warning and a critical event although the live lane is refused")
         sync = agent.status()["sync"]
         assert "not authorized" in sync["lanes"]["live"]["last_error"], sync
         assert sync["lanes"]["alert"]["last_error"] == "", sync
         page = agent.command("status", "--config", agent.configuration_file).stdout
         assert "lane live is held back" in page and "not authorized" in page, page
-        wait_until(lambda: agent.status()["sync"]["messages_failed"] >= 3, 30, "further refusals")
+        wait_until(lambda: agent.status()["sync"]["messages_failed"] >= 3, 60, "further refusals")
         assert sum("the broker refuses a lane" in line for line in agent.log_lines()) == 1
         allow(road.broker, "alert", "event", "live")
         road.consumer.wait_subscribed()
-        wait_until(lambda: agent.status()["sync"]["lanes"]["live"]["last_error"] == "", 30, "the lane taken again")
+        wait_until(lambda: agent.status()["sync"]["lanes"]["live"]["last_error"] == "", 90, "the lane taken again")
         road.wait_until_delivered(agent)
     road.settle(agent)
     road.assert_all_well(agent)

@@ -224,7 +224,7 @@ TEST_F(MqttLinkTest, ClosesAndReconnectsWhenNothingIsAcknowledgedInTime) {
   EXPECT_TRUE(link->connected());
   loop.advance(seconds{3});
   ASSERT_EQ(results.size(), 1U);
-  EXPECT_EQ(results[0].error().kind(), ErrorKind::Unavailable);
+  EXPECT_EQ(results[0].error().kind(), ErrorKind::Io);
   EXPECT_NE(link->status().last_error.find("acknowledged nothing for 20 s"), std::string::npos);
   loop.advance(seconds{1});  // the back-off is half a second
   ASSERT_TRUE(loop.run_until([&] { return link->connected(); }));

@@ -62,11 +62,14 @@ class FakeLink final : public Link {
     if (listener_) listener_(state);
   }
 
+  /// As the real link when the peer closed the socket: connected() says so before the change is told.
+  void hang_up() { state_ = LinkState::waiting; }
+
   /// As the real link: nothing can be published any more, every publish under way fails, the change is told.
   void lose_connection() {
     state_ = LinkState::waiting;
     auto lost = std::exchange(in_flight, {});
-    for (auto& one : lost) one.done(Error{ErrorKind::Unavailable, "connection lost"});
+    for (auto& one : lost) one.done(Error{ErrorKind::Io, "connection lost"});
     go(LinkState::waiting);
   }
 
@@ -278,9 +281,34 @@ TEST_F(SyncTest, AsksAgainAtOnceOverANewConnection) {
   link_.start();
   ASSERT_TRUE(sent_reach(1));
   link_.settle_oldest(Error{ErrorKind::Denied, "not authorised"});
+  loop_.advance(Sync::kRefusedPause);
+  ASSERT_TRUE(sent_reach(2));
+  link_.settle_oldest(Error{ErrorKind::Denied, "not authorised"});  // twice as long a pause, ended half-way
+  loop_.advance(Sync::kRefusedPause);
   link_.lose_connection();
   link_.start();
+  ASSERT_TRUE(sent_reach(3));
+}
+
+TEST_F(SyncTest, ARefusalThatAlsoEndsTheConnectionHoldsBackNoOtherLane) {
+  store_segment(Lane::bulk);
+  store_segment(Lane::bulk);
+  make_sync();
+  link_.start();
   ASSERT_TRUE(sent_reach(2));
+  auto refused = std::move(link_.in_flight.front());
+  link_.in_flight.pop_front();
+  link_.hang_up();  // nothing can be published any more, and only now the broker's answer is heard
+  refused.done(Error{ErrorKind::Denied, "not authorised"});
+  link_.lose_connection();
+  EXPECT_EQ(log_.count("the broker refuses a lane"), 1U);
+  link_.start();
+  store_segment(Lane::alert);
+  ASSERT_TRUE(loop_.run_until([this] { return link_.count("/alert") == 1; }));  // no time has passed
+  EXPECT_EQ(link_.count("/bulk"), 0U);
+  loop_.advance(Sync::kRefusedPause);
+  ASSERT_TRUE(sent_reach(4));
+  EXPECT_EQ(link_.count("/bulk"), 1U);  // one asks
 }
 
 TEST_F(SyncTest, GivesUpWhatTheBrokerWillNeverTakeAndGoesOn) {
