@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -70,19 +71,43 @@ std::optional<unsigned> digits(std::string_view text, std::size_t position, std:
 
 }  // namespace
 
-SystemClock::SystemClock() : boot_id_{kernel_boot_id()} {
+UtcTime Clock::floor() const {
+  return std::max(lowest_, UtcTime{nanoseconds{floor_.load()} + now().time_since_epoch()});
+}
+
+UtcReading Clock::utc_above_floor() const {
+  UtcReading reading = utc();
+  if (!reading.synchronised) reading.time = std::max(reading.time, floor());
+  return reading;
+}
+
+SystemClock::SystemClock(UtcTime lowest) : Clock{lowest}, boot_id_{kernel_boot_id()} {
   if (boot_id_.empty()) boot_id_ = random_boot_id();
 }
 
 BootTime SystemClock::now() const { return BootTime{read_clock(CLOCK_BOOTTIME)}; }
 
 UtcReading SystemClock::utc() const {
-  UtcReading reading{.time = UtcTime{read_clock(CLOCK_REALTIME)}};
+  // The distance of the two clocks matters, so no other process may run between reading the one and the other:
+  // that would look like a step.
+  constexpr nanoseconds kBetweenMax = std::chrono::microseconds{100};
+  constexpr int kAttemptsMax = 5;
+  UtcReading reading;
+  nanoseconds between_least = nanoseconds::max();
+  for (int attempt = 0; attempt < kAttemptsMax && between_least > kBetweenMax; ++attempt) {
+    const nanoseconds before = read_clock(CLOCK_BOOTTIME);
+    const nanoseconds time = read_clock(CLOCK_REALTIME);
+    const nanoseconds between = read_clock(CLOCK_BOOTTIME) - before;
+    if (between >= between_least) continue;
+    between_least = between;
+    reading.time = UtcTime{time};
+    reading.at = BootTime{before + between / 2};
+  }
   timex adjustment{};
   const int state = ::adjtimex(&adjustment);
   if (state >= 0 && state != TIME_ERROR && (adjustment.status & STA_UNSYNC) == 0) {
     reading.synchronised = true;
-    reading.error_bound = std::chrono::microseconds{adjustment.maxerror};
+    reading.error_bound = std::chrono::microseconds{adjustment.maxerror} + between_least;
   }
   return reading;
 }

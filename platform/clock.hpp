@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -41,6 +42,7 @@ struct UtcReading {
   UtcTime time;
   bool synchronised = false;  ///< adjtimex(2) does not report STA_UNSYNC
   nanoseconds error_bound{};  ///< adjtimex(2) maxerror; meaningless while not synchronised
+  BootTime at;                ///< the same instant on the boot-time clock
 };
 
 class Clock {
@@ -49,13 +51,33 @@ class Clock {
   virtual BootTime now() const = 0;
   virtual UtcReading utc() const = 0;
   virtual const BootId& boot_id() const = 0;
+
+  /// UTC is not earlier than this. Grows with boot time; 1970 until somebody has said better.
+  UtcTime floor() const;
+  /// Says that at boot time 0 it was at least `since_1970`. The newest word counts, also a lower one: who was
+  /// sure of a time may learn that it was wrong. The instant given to the constructor stays.
+  void note_floor(nanoseconds since_1970) const noexcept { floor_ = since_1970.count(); }
+  /// utc(), but while nobody vouches for the wall clock never below the floor: what is shown to people, and
+  /// what certificates are judged by.
+  UtcReading utc_above_floor() const;
+
+ protected:
+  Clock() = default;
+  /// `lowest`: an instant that is over, such as that of the build.
+  explicit Clock(UtcTime lowest) : lowest_{lowest} {}
+
+ private:
+  UtcTime lowest_{};
+  /// What is known of the world, not a state of the clock: those who only read clocks learn it. Atomic
+  /// because log lines of workers bear the time as well.
+  mutable std::atomic<std::int64_t> floor_{0};
 };
 
 /// The machine's clocks. boot_id is read once; where /proc has none it is random, so that two
 /// boots are never taken for one.
 class SystemClock final : public Clock {
  public:
-  SystemClock();
+  explicit SystemClock(UtcTime lowest = UtcTime{});
   BootTime now() const override;
   UtcReading utc() const override;
   const BootId& boot_id() const override { return boot_id_; }

@@ -119,7 +119,7 @@ void Log::emit(LogLevel level, std::string_view body) {
   if (folding_->journal) {
     line = "<" + std::to_string(kSyslogPriorities[index]) + ">";
   } else {
-    line = to_rfc3339(clock_.utc().time);
+    line = to_rfc3339(clock_.utc_above_floor().time);
     line += ' ';
     line += kLevelNames[index];
     line += ' ';

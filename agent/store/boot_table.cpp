@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Offsets are kept as the newest trusted observation says: a synchronised clock that was stepped has
-// corrected itself, and what was not sent yet is corrected with it.
+// corrected itself, and what was not sent yet is corrected with it. The boot-time clock never steps, so
+// one offset serves a whole boot, whatever the wall clock went through.
 #include "agent/store/boot_table.hpp"
 
 #include <algorithm>
@@ -10,19 +11,26 @@
 namespace fieldpost {
 namespace {
 
-/// Said of a boot of which nothing is known but an unsynchronised clock.
-constexpr nanoseconds kUnknownError = std::chrono::days{3650};
-
 /// Rows come from a file. Beyond these bounds sums would overflow, and nothing could be true.
 bool is_possible(const BootRow& row) {
   constexpr nanoseconds kMost = std::chrono::days{365 * 140};
   constexpr nanoseconds kLongestBoot = std::chrono::days{365 * 50};
+  const auto is_boot_time = [](BootTime time) {
+    return time.time_since_epoch() >= nanoseconds{0} && time.time_since_epoch() <= kLongestBoot;
+  };
   return row.offset >= -kLongestBoot && row.offset <= kMost && row.error_bound >= nanoseconds{0} &&
-         row.error_bound <= kLongestBoot && row.seen.time_since_epoch() >= nanoseconds{0} &&
-         row.seen.time_since_epoch() <= kLongestBoot;
+         row.error_bound <= kLongestBoot && is_boot_time(row.seen) && is_boot_time(row.sure_from) && is_boot_time(row.sure_until);
 }
 
+bool is_sure(const BootRow& row) { return row.source != BootRow::Source::none; }
+
 UtcTime utc_at(const BootRow& row, BootTime time) { return UtcTime{row.offset + time.time_since_epoch()}; }
+
+/// How wrong utc_at() of a sure row may be.
+nanoseconds error_at(const BootRow& row, BootTime time) {
+  const nanoseconds alone = std::max({row.sure_from - time, time - row.sure_until, nanoseconds{0}});
+  return row.error_bound + BootTable::kStepMin + alone / BootTable::kDriftOneIn;
+}
 
 }  // namespace
 
@@ -35,31 +43,40 @@ void BootTable::load(std::span<const BootRow> rows) {
     if (known == rows_.end()) {
       rows_.push_back(std::move(row));
     } else if (row.source >= known->source) {
+      const bool same = is_sure(*known) && std::chrono::abs(row.offset - known->offset) <= kStepMin;
+      if (same) row.sure_from = std::min(row.sure_from, known->sure_from);
       *known = std::move(row);
     }
   }
-  if (rows_.size() > kBootsMax) rows_.erase(rows_.begin(), rows_.end() - kBootsMax);
+  while (rows_.size() > kBootsMax) forget_oldest();
+}
+
+void BootTable::forget_oldest() {
+  const auto newest_sure = std::find_if(rows_.rbegin(), rows_.rend(), is_sure);
+  const bool is_first = newest_sure != rows_.rend() && std::next(newest_sure) == rows_.rend();
+  rows_.erase(rows_.begin() + (is_first ? 1 : 0));
 }
 
 bool BootTable::observe(const BootId& boot, BootTime now, const UtcReading& utc) {
+  const auto source = utc.synchronised ? BootRow::Source::kernel : BootRow::Source::none;
+  const nanoseconds offset = utc.time.time_since_epoch() - now.time_since_epoch();
   if (rows_.empty() || rows_.back().boot != boot) {
-    if (rows_.size() == kBootsMax) rows_.erase(rows_.begin());
-    rows_.push_back({.boot = boot, .offset = utc.time.time_since_epoch() - now.time_since_epoch(),
-                     .error_bound = utc.error_bound,
-                     .source = utc.synchronised ? BootRow::Source::kernel : BootRow::Source::none,
-                     .seen = now});
+    if (rows_.size() == kBootsMax) forget_oldest();
+    rows_.push_back({.boot = boot, .offset = offset, .error_bound = utc.error_bound, .source = source, .seen = now,
+                     .sure_from = now, .sure_until = now});
     return true;
   }
   BootRow& row = rows_.back();
-  const auto source = utc.synchronised ? BootRow::Source::kernel : BootRow::Source::none;
   bool worth = now - row.seen >= kSeenStep;
   if (worth) row.seen = now;
   if (source < row.source) return worth;  // it was synchronised once: that was better
 
-  const nanoseconds offset = utc.time.time_since_epoch() - now.time_since_epoch();
-  const nanoseconds moved = offset > row.offset ? offset - row.offset : row.offset - offset;
+  const nanoseconds moved = std::chrono::abs(offset - row.offset);
   const bool stepped = moved > kStepMin && moved > std::min(utc.error_bound, row.error_bound);
   const bool surer = source > row.source || utc.error_bound * 2 < row.error_bound;
+  // A step says that the clock was wrong before, whatever it claimed: it is sure from now on only.
+  if (stepped || source > row.source) row.sure_from = now;
+  row.sure_until = now;
   if (!stepped && !surer) return worth;
   row.offset = offset;
   row.error_bound = utc.error_bound;
@@ -72,41 +89,52 @@ std::optional<BootTable::Utc> BootTable::utc_of(const BootId& boot, BootTime tim
   // From the newest: most questions are about this boot.
   const auto found = std::find_if(rows_.rbegin(), rows_.rend(), [&boot](const BootRow& row) { return row.boot == boot; });
   if (found == rows_.rend()) return std::nullopt;
-  if (found->source == BootRow::Source::none) {
-    return between_neighbours(static_cast<std::size_t>(std::distance(found, rows_.rend())) - 1, time);
+  if (is_sure(*found)) return Utc{utc_at(*found, time), error_at(*found, time), true};
+  return between_neighbours(static_cast<std::size_t>(std::distance(found, rows_.rend())) - 1, time);
+}
+
+std::optional<nanoseconds> BootTable::floor() const {
+  if (rows_.empty()) return std::nullopt;
+  const BootRow& row = rows_.back();
+  if (is_sure(row)) return row.offset - error_at(row, row.seen);
+  const auto earliest = earliest_begin(rows_.size() - 1);
+  if (!earliest) return std::nullopt;
+  return earliest->time_since_epoch();
+}
+
+/// The boot began after the last sure one before it was last seen, and those in between.
+std::optional<UtcTime> BootTable::earliest_begin(std::size_t place) const {
+  nanoseconds elapsed{};
+  for (std::size_t before = place; before-- > 0;) {
+    const BootRow& row = rows_[before];
+    if (is_sure(row)) return utc_at(row, row.seen) - error_at(row, row.seen) + elapsed;
+    elapsed += row.seen.time_since_epoch() - row.seen.time_since_epoch() / kDriftOneIn;
   }
-  return Utc{utc_at(*found, time), found->error_bound, true};
+  return std::nullopt;
 }
 
 /// An unsynchronised boot began after the one before it was last seen, and was over when the next one
 /// began. Where its own clock says something possible it is believed; the error is the bracket's.
-std::optional<BootTable::Utc> BootTable::between_neighbours(std::size_t place, BootTime time) const {
+BootTable::Utc BootTable::between_neighbours(std::size_t place, BootTime time) const {
   const BootRow& row = rows_[place];
   const UtcTime said = utc_at(row, time);
-  std::optional<UtcTime> earliest;
+  auto earliest = earliest_begin(place);
+  if (earliest) *earliest += time.time_since_epoch() - time.time_since_epoch() / kDriftOneIn;
   std::optional<UtcTime> latest;
-  nanoseconds elapsed{};  // of the boots between, as far as it was seen
-  for (std::size_t before = place; before-- > 0 && !earliest;) {
-    if (rows_[before].source != BootRow::Source::none) {
-      earliest = utc_at(rows_[before], rows_[before].seen) + elapsed + time.time_since_epoch();
-    } else {
-      elapsed += rows_[before].seen.time_since_epoch();
-    }
-  }
-  elapsed = std::max(row.seen, time) - time;
+  nanoseconds elapsed = std::max(row.seen, time) - time;  // of this boot and those after it, as far as they were seen
   for (std::size_t after = place + 1; after < rows_.size() && !latest; ++after) {
-    if (rows_[after].source != BootRow::Source::none) {
-      latest = utc_at(rows_[after], BootTime{}) - elapsed;
+    const BootRow& next = rows_[after];
+    if (is_sure(next)) {
+      latest = utc_at(next, BootTime{}) + error_at(next, BootTime{}) - (elapsed - elapsed / kDriftOneIn);
     } else {
-      elapsed += rows_[after].seen.time_since_epoch();
+      elapsed += next.seen.time_since_epoch();
     }
   }
   if (!earliest || !latest || *latest < *earliest) {
-    const UtcTime floor = earliest.value_or(said);
-    return Utc{std::max(said, floor), kUnknownError, false};
+    return {std::max({said, earliest.value_or(lowest_), lowest_}), kUnknownError, false};
   }
   const UtcTime believed = said >= *earliest && said <= *latest ? said : *earliest + (*latest - *earliest) / 2;
-  return Utc{believed, std::max(*latest - believed, believed - *earliest), false};
+  return {believed, std::max(*latest - believed, believed - *earliest), false};
 }
 
 }  // namespace fieldpost

@@ -24,6 +24,9 @@ struct BootRow {
   nanoseconds error_bound{};  ///< meaningless without a source
   Source source = Source::none;
   BootTime seen;              ///< the newest boot time met in this boot
+  /// While the clock was known to be synchronised; before and after it ran as its crystal does.
+  BootTime sure_from{};
+  BootTime sure_until{};
 
   friend bool operator==(const BootRow&, const BootRow&) = default;
 };
@@ -31,18 +34,26 @@ struct BootRow {
 class BootTable {
  public:
   /// Boots that are remembered; the oldest go first. Forgetting one means that what it left in the
-  /// outbox is sent without UTC.
+  /// outbox is sent without UTC. The newest that was synchronised stays: the floor rests on it.
   static constexpr std::size_t kBootsMax = 512;
   /// An offset is stored anew when it moved further than this (and than its own error): a clock that
-  /// is disciplined moves all the time by microseconds.
+  /// is disciplined moves all the time by microseconds. So every error has to be told larger by this.
   static constexpr milliseconds kStepMin{20};
-  /// `seen` bounds where the next boot can lie; a minute is fine enough and spares the flash.
+  /// `seen` bounds where the next boot can lie; ten minutes are fine enough and spare the flash.
   static constexpr std::chrono::minutes kSeenStep{10};
+  /// A free-running clock is wrong by one part in so many, at most: 200 ppm. Crystals of boards are sold with 20
+  /// to 100 over their temperatures.
+  static constexpr int kDriftOneIn = 5'000;
+  /// Said of a boot of which nothing is known but an unsynchronised clock.
+  static constexpr nanoseconds kUnknownError = std::chrono::days{3650};
+
+  /// `lowest`: no UTC is earlier, whatever clocks say.
+  explicit BootTable(UtcTime lowest = UtcTime{}) : lowest_{lowest} {}
 
   /// What the state held, oldest first, put before what was observed meanwhile.
   void load(std::span<const BootRow> rows);
 
-  /// Takes note of both clocks now. True if that is worth storing.
+  /// Takes note of both clocks at one instant. True if that is worth storing.
   bool observe(const BootId& boot, BootTime now, const UtcReading& utc);
 
   struct Utc {
@@ -53,11 +64,18 @@ class BootTable {
   /// Nothing for a boot that is not known.
   std::optional<Utc> utc_of(const BootId& boot, BootTime time) const;
 
+  /// The earliest UTC that the beginning of the newest boot can have had: what was last sure, and the time
+  /// that boots took since. Nothing if no boot ever was synchronised.
+  std::optional<nanoseconds> floor() const;
+
   std::span<const BootRow> rows() const noexcept { return rows_; }
 
  private:
-  std::optional<Utc> between_neighbours(std::size_t place, BootTime time) const;
+  Utc between_neighbours(std::size_t place, BootTime time) const;
+  std::optional<UtcTime> earliest_begin(std::size_t place) const;
+  void forget_oldest();
 
+  UtcTime lowest_;
   std::vector<BootRow> rows_;  ///< in the order the boots happened
 };
 

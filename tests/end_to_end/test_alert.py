@@ -32,7 +32,7 @@ def test_an_alarm_raised_during_an_outage_is_the_first_to_arrive_after_it(road):
     agent = road.agent(flush_interval=0.2, sections={**ramp_source(series=1), **RULE})
     road.broker.stop()
     with agent:
-        agent.wait_for_log("segment durable", "lane=alert", seconds=10)
+        agent.wait_for_log("segment durable", "lane=alert")
         before = road.consumer.count
         road.broker.start()
         road.consumer.wait_subscribed()

@@ -137,6 +137,16 @@ void CrashDisk::damage(std::string_view name, std::size_t offset, std::byte with
   if (offset < file.synced.size()) file.synced[offset] = with;
 }
 
+void CrashDisk::overwrite(std::string_view name, std::vector<std::byte> content) {
+  const auto found = names_.try_emplace(std::string{name}, newest_ + 1);
+  if (found.second) ++newest_;
+  synced_names_[std::string{name}] = found.first->second;
+  File& file = files_[found.first->second];
+  file.unsynced.clear();
+  file.now = content;
+  file.synced = std::move(content);
+}
+
 CrashDisk CrashDisk::after_power_cut(std::uint64_t seed) const {
   std::mt19937_64 chance{seed};
   CrashDisk left;

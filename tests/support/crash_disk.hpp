@@ -66,6 +66,8 @@ class CrashDisk {
 
   /// Changes a byte on the medium behind everybody's back.
   void damage(std::string_view name, std::size_t offset, std::byte with);
+  /// Likewise all of a file, which is made if it is not there.
+  void overwrite(std::string_view name, std::vector<std::byte> content);
 
  private:
   struct Change {  ///< a write, or without bytes a change of the length

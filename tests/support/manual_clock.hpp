@@ -11,13 +11,16 @@ namespace fieldpost {
 
 class ManualClock final : public Clock {
  public:
+  explicit ManualClock(UtcTime lowest = UtcTime{}) : Clock{lowest} {}
   BootTime now() const override {
     const std::lock_guard lock{mutex_};
     return now_;
   }
   UtcReading utc() const override {
     const std::lock_guard lock{mutex_};
-    return utc_;
+    UtcReading reading = utc_;
+    reading.at = now_;
+    return reading;
   }
   const BootId& boot_id() const override { return boot_id_; }
 

@@ -166,7 +166,7 @@ class Agent:
         if code != 0:
             raise RuntimeError(f"the agent ended with {code} after SIGTERM\n{self.last_words()}")
 
-    def reload(self, seconds=15):
+    def reload(self, seconds=45):
         """SIGHUP with a configuration that is right: the process goes on as a new run. Raises if the agent
         does not begin anew."""
         self.wait_until_up()
@@ -189,7 +189,7 @@ class Agent:
     def hang_up(self):
         self._child.signal(signal.SIGHUP)
 
-    def wait_until_up(self, seconds=15):
+    def wait_until_up(self, seconds=45):
         """Until it answers on its control socket, or has ended by itself."""
         def up():
             return not self.running or self._ask_status(seconds).returncode == 0
@@ -259,7 +259,7 @@ class Agent:
                 return line
         return None
 
-    def wait_for_log(self, *parts, seconds=10):
+    def wait_for_log(self, *parts, seconds=30):
         try:
             return wait_until(lambda: self.log_line_with(*parts), seconds,
                               f"a log line with {' and '.join(parts)}")
@@ -280,7 +280,7 @@ class Agent:
         ended = [segment for run in self.runs for segment in run.durable]
         return ended + (self.durable_segments() if self.runs and not self.runs[-1].durable else [])
 
-    def status(self, seconds=10):
+    def status(self, seconds=30):
         """The answer of `fieldpost status --format json`, once the agent is up."""
         self.wait_until_up()
         answer = self._ask_status(seconds)

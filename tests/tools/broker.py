@@ -55,7 +55,7 @@ class Broker:
         self._child = Child([mosquitto, "-c", self.folder / "mosquitto.conf"],
                             error_file=self.folder / "mosquitto.err", namespace=self.namespace)
         try:
-            wait_until(self._listening, 10, f"mosquitto listening on {self.address}:{self.port}")
+            wait_until(self._listening, 30, f"mosquitto listening on {self.address}:{self.port}")
         except TimeoutError as error:
             self.kill()
             raise TimeoutError(f"{error}\n{self._last_words()}") from None
