@@ -7,13 +7,18 @@ Time is accelerated: a flush interval of 200 ms and ramps read every 100 ms put 
 acknowledgements into a minute as half an hour of normal running, so that the kills meet every phase.
 A third of the lives is several times longer than what a kill may take: only there can it be seen that
 too much was lost. The agent's own series are off: every reading is a ramp's, and its value counts it.
+With --devices the kills are shared among so many, each with a broker, a consumer and a judge of its own: most
+of a life is waiting, so eight at a time (--jobs 8) do not hold each other up.
 """
 
 import argparse
+import copy
+import os
 import random
 import signal
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -48,10 +53,13 @@ def main():
     print(f"seed {seed} (repeat with --seed {seed}), {arguments.count} kills, "
           f"{arguments.series} ramp series at 100 ms, flush {FLUSH_SECONDS * 1000:.0f} ms, {binary}",
           flush=True)
-    with Scratch("kill") as scratch:
-        passed = campaign(binary, scratch, arguments, random.Random(seed))
-        if not passed:
-            print(f"logs and outbox are left in {scratch.keep()}")
+    if arguments.devices == 1:
+        with Scratch("kill") as scratch:
+            passed = campaign(binary, scratch, arguments, random.Random(seed))
+            if not passed:
+                print(f"logs and outbox are left in {scratch.keep()}")
+    else:
+        passed = fleet(binary, arguments, seed)
     return 0 if passed else 1
 
 
@@ -59,6 +67,8 @@ def parse_arguments(words=None):
     parser = argparse.ArgumentParser(prog="./dev campaign kill", description=__doc__.split("\n\n")[0])
     parser.add_argument("--seed", type=int, help="default: random, printed")
     parser.add_argument("--count", type=int, default=200, help="kills (200)")
+    parser.add_argument("--devices", type=int, default=1, help="share the kills among so many agents (1)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="of them at a time (one a core)")
     parser.add_argument("--series", type=int, default=20, help="ramp series (20)")
     parser.add_argument("--outage", type=float, default=60.0, help="seconds without a broker (60)")
     parser.add_argument("--binary", help="agent to kill; default: FIELDPOST_BINARY, else the built one")
@@ -66,6 +76,33 @@ def parse_arguments(words=None):
 
 
 def campaign(binary, scratch, arguments, chance):
+    return report([judged(binary, scratch, arguments, chance)])
+
+
+def fleet(binary, arguments, seed):
+    """All devices, some at a time. A count that does not divide evenly is rounded up."""
+    share = copy.copy(arguments)
+    share.count = -(-arguments.count // arguments.devices)
+    verdicts = []
+    with ProcessPoolExecutor(arguments.jobs) as pool:
+        working = [pool.submit(judged_device, binary, share, seed, number) for number in range(arguments.devices)]
+        for done in as_completed(working):
+            verdicts.append(done.result())
+            kills = sum(verdict.figures["kills"] for verdict in verdicts)
+            print(f"== {len(verdicts)} of {arguments.devices} devices, {kills} kills, "
+                  f"{sum(len(verdict.violations) for verdict in verdicts)} violations", flush=True)
+    return report(verdicts)
+
+
+def judged_device(binary, arguments, seed, number):
+    with Scratch("kill") as scratch:
+        verdict = judged(binary, scratch, arguments, random.Random(f"{seed} {number}"))
+        if not verdict.ok:
+            verdict.violations.append(f"device {number}: logs and outbox are left in {scratch.keep()}")
+        return verdict
+
+
+def judged(binary, scratch, arguments, chance):
     authority = CertificateAuthority(scratch.folder("ca"))
     with Broker(scratch.folder("broker"), authority) as broker, \
             Consumer(broker, authority.client("consumer")) as consumer:
@@ -78,7 +115,11 @@ def campaign(binary, scratch, arguments, chance):
         finally:
             agent.abandon()
         arrivals = consumer.snapshot()
-    return report(agent, arrivals, arguments)
+    verdict = judge.check(judge.History(agent.runs, arrivals, FLUSH_SECONDS),
+                          least_commits=COMMITS_SHARE_MIN, least_punctual=PUNCTUAL_SHARE_MIN)
+    verdict.violations += schema.violations(arrivals)
+    verdict.violations += shortcomings(verdict.figures, arguments)
+    return verdict
 
 
 def kill_many(agent, broker, consumer, arguments, chance):
@@ -135,12 +176,10 @@ def drain(agent, consumer):
         print(f"  {error}; going on to the verdict", flush=True)
 
 
-def report(agent, arrivals, arguments):
-    verdict = judge.check(judge.History(agent.runs, arrivals, FLUSH_SECONDS),
-                          least_commits=COMMITS_SHARE_MIN, least_punctual=PUNCTUAL_SHARE_MIN)
-    verdict.violations += schema.violations(arrivals)
-    verdict.violations += shortcomings(verdict.figures, arguments)
-    figures = verdict.figures
+def report(verdicts):
+    """The line of figures of all devices: sums of what is counted, the worst of what is measured."""
+    figures = together([verdict.figures for verdict in verdicts])
+    violations = [violation for verdict in verdicts for violation in verdict.violations]
     print(f"kills={figures['kills']} lived={figures['lived_s']:.0f}s "
           f"counted_by_values={figures['ramp_by_values']} counted_by_log={figures['ramp_by_log']} "
           f"of_these_killed_before_the_log_line={figures['unlogged_readings']} "
@@ -154,10 +193,16 @@ def report(agent, arrivals, arguments):
           f"lives_long_enough_to_tell={figures['tails_judged']} "
           f"lives_that_said_late={figures['runs_said_late']} said_max={milliseconds(figures['said_late_s'])} "
           f"duplicates={figures['duplicates']} order_violations={figures['order_violations']} "
-          f"epochs={figures['epochs']} gaps={figures['gap_records']} violations={len(verdict.violations)}")
-    if not verdict.ok:
-        print(verdict)
-    return verdict.ok
+          f"readings={figures['received_readings']} epochs={figures['epochs']} gaps={figures['gap_records']} violations={len(violations)}")
+    if violations:
+        print(judge.Verdict(violations, figures))
+    return not violations
+
+
+def together(figures):
+    worst = {name: max for name in figures[0] if name.startswith(("delay_", "said_", "taken_"))}
+    worst |= {"punctual": min, "adds_up": all}
+    return {name: worst.get(name, sum)([one[name] for one in figures]) for name in figures[0]}
 
 
 def shortcomings(figures, arguments):

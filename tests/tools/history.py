@@ -15,6 +15,7 @@ more, so a run's values are consecutive from the first to the last, and the last
 were taken: a count that neither the agent's log nor the number of arrivals has a part in.
 """
 
+import bisect
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -106,6 +107,7 @@ class _Judge:
     def __init__(self, history, start_allowance):
         self._history = history
         self._start_allowance = start_allowance
+        self._starts = [run.started for run in history.runs]
         self._violations = []
         self._first = {}          # identity -> message, in order of first arrival
         self._duplicates = 0
@@ -233,10 +235,10 @@ class _Judge:
         return by_run
 
     def _run_at(self, boot_seconds):
-        for number, run in enumerate(self._history.runs, start=1):
-            # Times in messages are rounded to milliseconds.
-            if run.started - 2e-3 <= boot_seconds <= run.ended + 2e-3:
-                return number
+        # Times in messages are rounded to milliseconds.
+        number = bisect.bisect_right(self._starts, boot_seconds + 2e-3)
+        if number and boot_seconds <= self._history.runs[number - 1].ended + 2e-3:
+            return number
         return None
 
     def _follow_one(self, number, name, samples):
