@@ -2,86 +2,20 @@
 // `./dev bench store`: what a sample costs on the disk, on the flash, on the wire and in time. 500 series at
 // 1 s, flushed every 10 s, on a real directory ($TMPDIR or /var/tmp), with two feeds: one in which every
 // sample changes, and one like the capture of reference/peers.md section 3, in which a tenth does. The second
-// is shown with every sample kept and as report-on-change leaves it.
-#include <sys/resource.h>
-#include <unistd.h>
-
+// is shown with every sample kept and as report-on-change leaves it. Beside it what others do with the same samples.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <functional>
-#include <random>
 #include <string>
 
 #include "agent/store/store_disk.hpp"
 #include "agent/sync/message_json.hpp"
-#include "platform/durable_file.hpp"
+#include "tests/bench/cost.hpp"
+#include "tests/bench/feed.hpp"
+#include "tests/bench/store_peers.hpp"
 
 namespace fieldpost {
 namespace {
-
-constexpr int kSeries = 500;
-constexpr int kTicksAFlush = 10;
-
-using Seconds = std::chrono::duration<double>;
-
-/// Of the calling thread: the machine is shared.
-Seconds cpu_time() {
-  timespec now{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec};
-}
-
-/// What this process caused to be written to storage so far; -1 where the kernel does not count.
-std::int64_t written_bytes() {
-  const auto io = read_file("/proc/self/io", 4096);
-  if (!io) return -1;
-  const auto at = io->find("write_bytes: ");
-  return at == std::string::npos ? -1 : std::atoll(io->c_str() + at + std::strlen("write_bytes: "));
-}
-
-/// 350 counters (40 % of them nearly idle), 100 sensors of two decimals, 50 whole gauges.
-class Feed {
- public:
-  Feed(SeriesTable& table, double changing) : changing_{changing} {
-    for (int i = 0; i < kSeries; ++i) {
-      Series series;
-      const bool is_counter = i < 350;
-      series.name = is_counter ? "node_network_" + std::to_string(i / 10) + "_bytes_total" : "node_hwmon_temp_" + std::to_string(i / 5) + "_celsius";
-      series.labels = {{"device", "eth" + std::to_string(i % 10)}};
-      series.unit = is_counter ? "bytes" : "celsius";
-      series.kind = is_counter ? SeriesKind::counter : SeriesKind::gauge;
-      ids_[i] = table.add(std::move(series)).value();
-      counters_[i] = static_cast<std::int64_t>(chance_() % 4'000'000'000);
-      sensors_[i] = 2'000 + static_cast<int>(chance_() % 4'000);
-    }
-  }
-
-  /// One tick of all series; `keep` is told which samples changed.
-  void tick(BootTime now, const std::function<void(const Sample&, bool changed)>& take) {
-    for (int i = 0; i < kSeries; ++i) {
-      const BootTime at = now + std::chrono::milliseconds{i / 50};  // one read time per 50 series
-      const bool changes = std::uniform_real_distribution<>{}(chance_) < changing_;
-      if (changes) {
-        const bool is_idle = i % 5 < 2;
-        counters_[i] += is_idle ? static_cast<std::int64_t>(chance_() % 8) + 1 : static_cast<std::int64_t>(chance_() % 150'000) + 1;
-        sensors_[i] += static_cast<int>(chance_() % 21) - 10;
-      }
-      Value value{counters_[i]};
-      if (i >= 350 && i < 450) value = sensors_[i] / 100.0;
-      if (i >= 450) value = sensors_[i];
-      take({ids_[i], value, at, Quality::good}, changes);
-    }
-  }
-
- private:
-  std::mt19937_64 chance_{20'261'120};
-  double changing_;
-  SeriesId ids_[kSeries];
-  std::int64_t counters_[kSeries];
-  int sensors_[kSeries];
-};
 
 struct Figures {
   std::uint64_t read = 0;   ///< samples that the sources gave
@@ -95,16 +29,6 @@ struct Figures {
   Seconds decode{};
   Seconds json{};
 };
-
-std::string new_directory() {
-  const char* const wanted = std::getenv("TMPDIR");
-  std::string place = std::string{wanted == nullptr ? "/var/tmp" : wanted} + "/fieldpost-bench-XXXXXX";
-  if (::mkdtemp(place.data()) == nullptr) {
-    std::perror("mkdtemp");
-    std::exit(1);
-  }
-  return place;
-}
 
 Figures run(double changing, bool report_on_change, int flushes) {
   Figures figures;
@@ -167,10 +91,7 @@ Figures run(double changing, bool report_on_change, int flushes) {
   }
   disk.close();  // with the checkpoint that comes sooner or later
   figures.written = written_before < 0 ? -1 : written_bytes() - written_before;
-  for (const char* name : {"/outbox.db", "/outbox.db-wal", "/outbox.marks", "/outbox.reserve", "/state.db", "/state.db-wal", "/state.mirror"}) {
-    ::unlink((options.directory + name).c_str());
-  }
-  ::rmdir(options.directory.c_str());
+  remove_directory(options.directory);
   return figures;
 }
 
@@ -182,6 +103,13 @@ void print(const char* name, const Figures& figures) {
               a_sample(static_cast<double>(figures.segment_bytes)), a_sample(static_cast<double>(figures.file_bytes)),
               a_sample(static_cast<double>(figures.written)), a_sample(static_cast<double>(figures.json_bytes)),
               kept_nanoseconds(figures.commit), kept_nanoseconds(figures.decode), kept_nanoseconds(figures.json));
+}
+
+void print(const char* name, const PeerFigures& figures) {
+  const auto samples = static_cast<double>(figures.samples);
+  std::printf("%-34s %9llu %9llu %8s %8.3f %8.3f %8s %8.0f\n", name, static_cast<unsigned long long>(figures.samples),
+              static_cast<unsigned long long>(figures.samples), "", static_cast<double>(figures.file_bytes) / samples,
+              static_cast<double>(figures.written) / samples, "", figures.cpu.count() * 1e9 / samples);
 }
 
 }  // namespace
@@ -196,6 +124,11 @@ int main(int count, char** arguments) {
   fieldpost::print("every sample changes", fieldpost::run(1.0, false, flushes));
   fieldpost::print("a tenth changes, all kept", fieldpost::run(0.1, false, flushes));
   fieldpost::print("a tenth changes, report on change", fieldpost::run(0.1, true, flushes));
+  const auto samples = static_cast<std::uint64_t>(flushes) * fieldpost::kTicksAFlush * fieldpost::kSeries;
+  std::printf("beside it, every sample changes:\n");
+  fieldpost::print("SQLite rows, 1,000 a commit", fieldpost::rows_in_sqlite(1.0, samples, 1'000));
+  fieldpost::print("SQLite rows, 1 a commit", fieldpost::rows_in_sqlite(1.0, samples / 50, 1));  // it takes long
+  fieldpost::print("raw records appended and synced", fieldpost::raw_append(1.0, samples));
   std::printf("budgets (DESIGN 14), real capture with report on change: 0.5 on disk, 1 written; 200 ns to durable\n");
   return 0;
 }
