@@ -73,7 +73,11 @@ class WiredAgent final : public Agent {
     advance_ = loop_.every(started_ + kAdvanceInterval, kAdvanceInterval, [this] { advance(); });
     if (link_ == nullptr) return;
     sync_->start();
-    link_->start();
+    // After the store's first work, done or failed: then what it knows of the time is known, and an expired
+    // certificate is not taken for a valid one.
+    store_.flush([this](const Result<void>&) {
+      if (!stopping_) link_->start();
+    });
   }
 
   void stop(std::function<void()> done) override {

@@ -42,7 +42,7 @@ struct UtcReading {
   UtcTime time;
   bool synchronised = false;  ///< adjtimex(2) does not report STA_UNSYNC
   nanoseconds error_bound{};  ///< adjtimex(2) maxerror; meaningless while not synchronised
-  BootTime at;                ///< the same instant on the boot-time clock
+  BootTime at{};              ///< the same instant on the boot-time clock
 };
 
 class Clock {
@@ -52,6 +52,7 @@ class Clock {
   virtual UtcReading utc() const = 0;
   virtual const BootId& boot_id() const = 0;
 
+  UtcTime lowest() const noexcept { return lowest_; }
   /// UTC is not earlier than this. Grows with boot time; 1970 until somebody has said better.
   UtcTime floor() const;
   /// Says that at boot time 0 it was at least `since_1970`. The newest word counts, also a lower one: who was

@@ -151,7 +151,7 @@ ExitCode run_agent(const Arguments& arguments) {
     }
     return ExitCode::failed;
   }
-  const SystemClock clock;
+  const SystemClock clock{UtcTime{seconds{build_facts::kSourceDate}}};
   Log log{clock, loaded.configuration.log_level};
   const auto loop = make_event_loop(clock, &log);
   const FileTree tree{arguments.text("--root", "/")};

@@ -134,6 +134,7 @@ void Connector::finish() {
   wire_->on_change({});
   if (session_) {
     connection.tls = session_->description();
+    connection.certificate_early = session_->certificate_early();
     connection.records = std::move(session_);
   } else {
     connection.records = std::make_unique<PlainRecords>(wire_->incoming(), wire_->outgoing());

@@ -32,6 +32,7 @@ class Connector {
     std::unique_ptr<RecordLayer> records;  ///< works on the wire's queues
     std::string peer;                      ///< "broker.example:8883 (192.0.2.7)"
     std::string tls;                       ///< "TLS 1.3, ..."; empty without
+    bool certificate_early = false;        ///< see TlsSession::certificate_early()
   };
   using Done = std::function<void(Result<Connection>)>;
 

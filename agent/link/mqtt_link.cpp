@@ -147,6 +147,9 @@ Result<void> MqttLink::reload_settings() {
 void MqttLink::transport_ready(Connector::Connection connection) {
   status_.peer = connection.peer;
   status_.tls = connection.tls;
+  if (connection.certificate_early) {
+    log_.warn("certificate accepted before its time", {{"peer", connection.peer}, {"why", "the clock of this device is not synchronised"}});
+  }
   connector_.reset();
   auto pair = make_socket_pair();
   if (!pair) {

@@ -23,7 +23,7 @@ namespace fieldpost {
 std::string mbedtls_text(int code);
 
 /// mbedTLS asks one process-wide function for the time; inside this scope, on this thread, it gets
-/// `clock`'s. So certificates are judged by the clock that knows whether it may be trusted.
+/// `clock`'s, not below its floor. So certificates are judged by the clock that knows whether it may be trusted.
 class MbedtlsTimeScope {
  public:
   explicit MbedtlsTimeScope(const Clock& clock) noexcept;
@@ -36,6 +36,12 @@ class MbedtlsTimeScope {
 };
 
 UtcTime to_utc(const mbedtls_x509_time& time);
+
+/// While all certificates of a chain are valid.
+struct CertificateValidity {
+  UtcTime not_before = UtcTime::min();
+  UtcTime not_after = UtcTime::max();
+};
 
 struct TlsSettings::Loaded {
   explicit Loaded(const LinkOptions& options);
@@ -61,12 +67,12 @@ struct TlsSettings::Loaded {
   std::vector<std::string> alpn;
   std::vector<const char*> alpn_list;  // what mbedTLS points to, with its final null
 
-  /// Present while there is one to resume; `peer_not_after` keeps it from outliving the
-  /// certificate it was agreed under, which a resumed handshake does not show again.
+  /// Present while there is one to resume; `peer_validity` keeps it from outliving the
+  /// certificates it was agreed under, which a resumed handshake does not show again.
   mbedtls_ssl_session session{};
   bool session_present = false;
   std::string session_name;
-  UtcTime peer_not_after{};
+  CertificateValidity peer_validity;
 };
 
 }  // namespace fieldpost

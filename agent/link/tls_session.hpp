@@ -40,12 +40,16 @@ class TlsSession final : public RecordLayer {
   /// Why the handshake failed, when all the peer did was to hang up.
   Error hung_up() const;
 
+  /// True when the peer's certificate is not valid yet and was accepted all the same, because this device's
+  /// clock is not synchronised; once the handshake is done. When the time is known it is judged again, by read().
+  bool certificate_early() const noexcept;
   /// "TLS 1.3, TLS1-3-AES-256-GCM-SHA384, resumed"; once the handshake is done.
   std::string description() const;
 
   std::size_t write_max() const override;
   Result<void> write(std::span<const std::uint8_t> plaintext) override;
-  /// Errors: Denied  in TLS 1.3 a refused client certificate shows up only here
+  /// Errors: Denied  in TLS 1.3 a refused client certificate shows up only here; so does, of the peer's, what the
+  ///                 clock could not tell at the handshake
   Result<Read> read(ByteQueue& plaintext) override;
   void close() override;
 

@@ -32,6 +32,7 @@ struct TlsSession::State {
   };
 
   void look_at(const mbedtls_x509_crt& certificate, int depth, std::uint32_t& flags);
+  Result<void> judge_again();
   bool names_address(const mbedtls_x509_crt& certificate) const;
   /// mbedTLS 3.6 says "want read" also when it only wants to be called again: in TLS 1.3 once for
   /// each ticket, with the record it has read still in hand. Nobody would wake us for that.
@@ -64,7 +65,9 @@ struct TlsSession::State {
   std::uint32_t flags_seen = 0;
   std::array<Seen, 32> seen{};     // by bit of the flags
   std::vector<std::string> names;
-  UtcTime leaf_not_after{};
+  CertificateValidity validity;    // of the chain that was shown, or of the session that was resumed
+  bool early = false;              // it is not valid yet, by a clock that nobody vouches for
+  bool judged_surely = false;      // by a clock that was synchronised
 };
 
 namespace {
@@ -171,8 +174,16 @@ void TlsSession::State::look_at(const mbedtls_x509_crt& certificate, int depth, 
   certificate_shown = true;
   if (depth == 0) {
     names = names_of(certificate);
-    leaf_not_after = to_utc(certificate.valid_to);
     if (parse_address(peer.name, 0) && !names_address(certificate)) flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
+  }
+  validity.not_before = std::max(validity.not_before, to_utc(certificate.valid_from));
+  validity.not_after = std::min(validity.not_after, to_utc(certificate.valid_to));
+  // A board without a battery for its clock starts in 1970, and may need this connection before it learns the
+  // time. That a certificate is over is seen all the same, by the floor.
+  constexpr std::uint32_t kEarly = MBEDTLS_X509_BADCERT_FUTURE | MBEDTLS_X509_BADCRL_FUTURE;
+  if ((flags & kEarly) != 0 && !clock.utc().synchronised) {
+    early = true;
+    flags &= ~kEarly;
   }
   for (std::size_t bit = 0; bit < seen.size(); ++bit) {
     const std::uint32_t flag = std::uint32_t{1} << bit;
@@ -189,7 +200,7 @@ Error TlsSession::State::explain_certificate(std::uint32_t flags) const {
   refused.peer = peer.called;
   refused.expected_name = peer.name;
   refused.names = names;
-  refused.clock = clock.utc();
+  refused.clock = clock.utc_above_floor();
   refused.ca_path = loaded.ca_path;
   refused.crl_path = loaded.crl_path;
   refused.detail = "flags " + std::to_string(flags);
@@ -207,13 +218,30 @@ Error TlsSession::State::explain_certificate(std::uint32_t flags) const {
   return explain(refused);
 }
 
+/// What was accepted under a clock that nobody vouched for is judged once more when the time is known better.
+Result<void> TlsSession::State::judge_again() {
+  if (judged_surely || !handshake_done) return {};
+  const UtcReading now = clock.utc_above_floor();
+  judged_surely = now.synchronised;
+  const bool expired = now.time > validity.not_after;
+  if (!expired && !(now.synchronised && now.time < validity.not_before)) return {};
+  settings.forget_session();
+  RefusedCertificate refused;
+  refused.peer = peer.called;
+  refused.fault = expired ? CertificateFault::expired : CertificateFault::not_yet_valid;
+  refused.not_before = validity.not_before;
+  refused.not_after = validity.not_after;
+  refused.clock = now;
+  return explain(refused);
+}
+
 AlertContext TlsSession::State::alert_context() const {
   const auto& loaded = settings.loaded();
   AlertContext context;
   context.peer = peer.called;
   context.own_certificate = loaded.has_own_certificate();
   if (context.own_certificate) context.own_not_after = to_utc(loaded.own_chain.valid_to);
-  context.clock = clock.utc();
+  context.clock = clock.utc_above_floor();
   context.server_name = peer.name;
   for (const auto& protocol : loaded.alpn) context.alpn += (context.alpn.empty() ? "" : ", ") + protocol;
   context.versions = versions_text(loaded);
@@ -252,7 +280,6 @@ Error TlsSession::State::explain_failure(int code) const {
 
 void TlsSession::State::keep_session() {
   auto& loaded = settings.loaded();
-  const UtcTime not_after = certificate_shown ? leaf_not_after : loaded.peer_not_after;
   settings.forget_session();
   if (mbedtls_ssl_get_session(&ssl, &loaded.session) != 0) {
     settings.forget_session();
@@ -260,7 +287,7 @@ void TlsSession::State::keep_session() {
   }
   loaded.session_present = true;
   loaded.session_name = peer.name;
-  loaded.peer_not_after = not_after;
+  loaded.peer_validity = validity;
 }
 
 TlsSession::TlsSession(std::unique_ptr<State> state) : state_{std::move(state)} {}
@@ -280,9 +307,10 @@ Result<std::unique_ptr<TlsSession>> TlsSession::make(TlsSettings& settings, cons
   mbedtls_ssl_set_bio(ssl, state.get(), send_into_queue, receive_from_queue, nullptr);
   if (loaded.session_present) {
     // A resumed handshake shows no certificate, so nobody would check another name or a later date.
-    const bool outlived = clock.utc().time > loaded.peer_not_after;
+    const UtcReading now = clock.utc_above_floor();
+    const bool invalid = now.time > loaded.peer_validity.not_after || (now.synchronised && now.time < loaded.peer_validity.not_before);
     const bool other_peer = loaded.session_name != state->peer.name;
-    if (outlived || other_peer || mbedtls_ssl_set_session(ssl, &loaded.session) != 0) settings.forget_session();
+    if (invalid || other_peer || mbedtls_ssl_set_session(ssl, &loaded.session) != 0) settings.forget_session();
   }
   return std::unique_ptr<TlsSession>{new TlsSession{std::move(state)}};
 }
@@ -299,6 +327,10 @@ Result<TlsSession::Handshake> TlsSession::shake_hands() {
     return state_->explain_failure(code);
   }
   state_->handshake_done = true;
+  const UtcReading now = state_->clock.utc_above_floor();
+  if (!state_->certificate_shown) state_->validity = state_->settings.loaded().peer_validity;
+  state_->early = state_->early || now.time < state_->validity.not_before;
+  state_->judged_surely = now.synchronised;
   // In 1.3 the broker sends its ticket later, and read() keeps the session then.
   if (mbedtls_ssl_get_version_number(&state_->ssl) == MBEDTLS_SSL_VERSION_TLS1_2) state_->keep_session();
   return Handshake::done;
@@ -314,11 +346,14 @@ Error TlsSession::hung_up() const {
   return Error{ErrorKind::Unavailable, peer + " hung up during the TLS handshake; see the broker's log for the reason"};
 }
 
+bool TlsSession::certificate_early() const noexcept { return state_->early; }
+
 std::string TlsSession::description() const {
   const bool v1_3 = mbedtls_ssl_get_version_number(&state_->ssl) == MBEDTLS_SSL_VERSION_TLS1_3;
   const char* suite = mbedtls_ssl_get_ciphersuite(&state_->ssl);
   return std::string{v1_3 ? "TLS 1.3, " : "TLS 1.2, "} + (suite != nullptr ? suite : "?") +
-         (state_->certificate_shown ? "" : ", resumed");
+         (state_->certificate_shown ? "" : ", resumed") +
+         (state_->early ? ", certificate accepted before its time: this device's clock is not synchronised" : "");
 }
 
 std::size_t TlsSession::write_max() const {
@@ -342,6 +377,7 @@ Result<void> TlsSession::write(std::span<const std::uint8_t> plaintext) {
 
 Result<RecordLayer::Read> TlsSession::read(ByteQueue& plaintext) {
   const MbedtlsTimeScope time{state_->clock};
+  TRY(state_->judge_again());
   constexpr std::size_t kRecordMax = 16U << 10U;
   for (;;) {
     const auto space = plaintext.reserve(kRecordMax);

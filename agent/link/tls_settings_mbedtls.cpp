@@ -31,7 +31,7 @@ thread_local const Clock* scope_clock = nullptr;
 mbedtls_time_t time_of_scope(mbedtls_time_t* out) {
   const auto seconds_now =
       scope_clock != nullptr
-          ? std::chrono::floor<seconds>(scope_clock->utc().time).time_since_epoch().count()
+          ? std::chrono::floor<seconds>(scope_clock->utc_above_floor().time).time_since_epoch().count()
           : std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
   const auto now = static_cast<mbedtls_time_t>(seconds_now);
   if (out != nullptr) *out = now;

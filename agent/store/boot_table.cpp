@@ -15,7 +15,7 @@ namespace {
 bool is_possible(const BootRow& row) {
   constexpr nanoseconds kMost = std::chrono::days{365 * 140};
   constexpr nanoseconds kLongestBoot = std::chrono::days{365 * 50};
-  const auto is_boot_time = [](BootTime time) {
+  const auto is_boot_time = [kLongestBoot](BootTime time) {
     return time.time_since_epoch() >= nanoseconds{0} && time.time_since_epoch() <= kLongestBoot;
   };
   return row.offset >= -kLongestBoot && row.offset <= kMost && row.error_bound >= nanoseconds{0} &&

@@ -23,7 +23,7 @@ struct BootRow {
   nanoseconds offset{};       ///< UTC at boot time 0, since 1970
   nanoseconds error_bound{};  ///< meaningless without a source
   Source source = Source::none;
-  BootTime seen;              ///< the newest boot time met in this boot
+  BootTime seen{};            ///< the newest boot time met in this boot
   /// While the clock was known to be synchronised; before and after it ran as its crystal does.
   BootTime sure_from{};
   BootTime sure_until{};

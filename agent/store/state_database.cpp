@@ -16,24 +16,32 @@ namespace fieldpost {
 namespace {
 
 constexpr std::uint32_t kMirrorMagic = 0x4D535046;  // "FPSM"
-constexpr std::uint8_t kMirrorVersion = 1;  // a later one only adds fields at the end
+constexpr std::uint8_t kMirrorVersion = 2;  // a later one only adds fields at the end
 constexpr std::size_t kMirrorBytesMax = 256U << 10U;
 constexpr std::size_t kBootIdBytesMax = 64;
 constexpr std::int64_t kPagesMax = 512;  // 2 MiB; the tables hold a tenth of it
 
-constexpr std::array<std::string_view, 2> kTables{"boot", "property"};
+constexpr std::array<std::string_view, 2> kTables{"boot_clock", "property"};
 constexpr const char* kSchema =
     "CREATE TABLE property(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "INSERT INTO property(name, value) VALUES('schema', 1);"
-    "CREATE TABLE boot(place INTEGER PRIMARY KEY, boot TEXT NOT NULL, offset_ns INTEGER NOT NULL,"
-    " error_ns INTEGER NOT NULL, source INTEGER NOT NULL, seen_ns INTEGER NOT NULL);";
+    "CREATE TABLE boot_clock(place INTEGER PRIMARY KEY, boot TEXT NOT NULL, offset_ns INTEGER NOT NULL,"
+    " error_ns INTEGER NOT NULL, source INTEGER NOT NULL, seen_ns INTEGER NOT NULL, sure_from_ns INTEGER NOT NULL,"
+    " sure_until_ns INTEGER NOT NULL);";
 
 BootRow boot_row(std::string_view boot, std::int64_t offset, std::int64_t error, std::int64_t source, std::int64_t seen) {
   return {.boot = BootId{boot},
           .offset = nanoseconds{offset},
           .error_bound = nanoseconds{error},
           .source = source == 1 ? BootRow::Source::kernel : BootRow::Source::none,
-          .seen = BootTime{nanoseconds{seen}}};
+          .seen = BootTime{nanoseconds{seen}},
+          .sure_from = BootTime{nanoseconds{seen}},
+          .sure_until = BootTime{nanoseconds{seen}}};
+}
+
+void set_sure(BootRow& row, std::int64_t from, std::int64_t until) {
+  row.sure_from = BootTime{nanoseconds{from}};
+  row.sure_until = BootTime{nanoseconds{until}};
 }
 
 Sqlite::Options options_with(const std::string& vfs) {
@@ -58,6 +66,10 @@ std::string to_mirror(const StoredState& state) {
     content.zigzag(row.error_bound.count());
     content.u8(static_cast<std::uint8_t>(row.source));
     content.zigzag(row.seen.time_since_epoch().count());
+  }
+  for (const BootRow& row : state.boots) {  // version 2
+    content.zigzag(row.sure_from.time_since_epoch().count());
+    content.zigzag(row.sure_until.time_since_epoch().count());
   }
   ByteWriter out;
   out.u32(kMirrorMagic);
@@ -84,6 +96,10 @@ std::optional<StoredState> from_mirror(std::string_view content) {
     const std::int64_t error = in.zigzag();
     const std::uint8_t source = in.u8();
     state.boots.push_back(boot_row(boot, offset, error, source, in.zigzag()));
+  }
+  for (std::size_t i = 0; version >= 2 && i < state.boots.size() && !in.failed(); ++i) {
+    const std::int64_t from = in.zigzag();
+    set_sure(state.boots[i], from, in.zigzag());
   }
   if (in.failed() || version == 0 || (version == kMirrorVersion && in.remaining() != 0)) return std::nullopt;
   return state;
@@ -120,10 +136,11 @@ Result<StoredState> StateDatabase::load() {
   StoredState state;
   auto epoch = TRY(database_.prepare("SELECT value FROM property WHERE name = 'epoch'"));
   if (TRY(epoch.step())) state.epoch = std::bit_cast<Epoch>(epoch.integer(0));
-  auto boots = TRY(database_.prepare("SELECT boot, offset_ns, error_ns, source, seen_ns FROM boot ORDER BY place"));
+  auto boots = TRY(database_.prepare("SELECT boot, offset_ns, error_ns, source, seen_ns, sure_from_ns, sure_until_ns FROM boot_clock ORDER BY place"));
   while (TRY(boots.step())) {
     if (state.boots.size() == BootTable::kBootsMax) break;
     state.boots.push_back(boot_row(boots.text(0), boots.integer(1), boots.integer(2), boots.integer(3), boots.integer(4)));
+    set_sure(state.boots.back(), boots.integer(5), boots.integer(6));
   }
   return state;
 }
@@ -140,8 +157,10 @@ Result<void> StateDatabase::write(const StoredState& state) {
   auto epoch = TRY(database_.prepare("INSERT OR REPLACE INTO property(name, value) VALUES('epoch', ?)"));
   epoch.bind(1, std::bit_cast<std::int64_t>(state.epoch));
   TRY(epoch.run());
-  TRY(database_.execute("DELETE FROM boot"));
-  auto boot = TRY(database_.prepare("INSERT INTO boot(place, boot, offset_ns, error_ns, source, seen_ns) VALUES(?, ?, ?, ?, ?, ?)"));
+  TRY(database_.execute("DELETE FROM boot_clock"));
+  auto boot = TRY(database_.prepare(
+      "INSERT INTO boot_clock(place, boot, offset_ns, error_ns, source, seen_ns, sure_from_ns, sure_until_ns)"
+      " VALUES(?, ?, ?, ?, ?, ?, ?, ?)"));
   std::int64_t place = 0;
   for (const BootRow& row : state.boots) {
     boot.bind(1, ++place);
@@ -150,6 +169,8 @@ Result<void> StateDatabase::write(const StoredState& state) {
     boot.bind(4, std::int64_t{row.error_bound.count()});
     boot.bind(5, std::int64_t{static_cast<std::uint8_t>(row.source)});
     boot.bind(6, std::int64_t{row.seen.time_since_epoch().count()});
+    boot.bind(7, std::int64_t{row.sure_from.time_since_epoch().count()});
+    boot.bind(8, std::int64_t{row.sure_until.time_since_epoch().count()});
     TRY(boot.run());
   }
   TRY(transaction.commit());

@@ -38,7 +38,7 @@ struct Store::Impl {
   Impl(EventLoop& given_loop, Log& given_log, const SeriesTable& table, StoreOptions given_options, StoreGround ground)
       : loop{given_loop}, log{given_log}, options{std::move(given_options)},
         disk{options, std::move(ground), log, table}, worker{loop, "store", kJobsMax} {
-    boots_changed = boots.observe(loop.clock().boot_id(), loop.clock().now(), loop.clock().utc());
+    observe_clock();
     flush_timer = loop.every(loop.clock().now() + options.flush_interval, options.flush_interval, [this] { tick(); });
     start_work(kEverything);
   }
@@ -124,6 +124,16 @@ struct Store::Impl {
     if (!retry_timer) start_soon(kEverything);
   }
 
+  void observe_clock() {
+    const UtcReading utc = loop.clock().utc();
+    boots_changed = boots.observe(loop.clock().boot_id(), utc.at, utc) || boots_changed;
+    note_floor();
+  }
+
+  void note_floor() {
+    if (const auto floor = boots.floor()) loop.clock().note_floor(*floor);
+  }
+
   /// Now, or as soon as the present work is back; not while the disk is left alone.
   void start_soon(const Lanes& lanes) {
     if (closed || retry_timer) return;
@@ -138,12 +148,12 @@ struct Store::Impl {
     acknowledge_timer.reset();
     is_wanted = false;
     wanted = kNothing;
+    observe_clock();
     const Clock& clock = loop.clock();
-    boots_changed = boots.observe(clock.boot_id(), clock.now(), clock.utc()) || boots_changed;
 
     work = std::make_shared<DiskWork>();
     work->moment = {clock.boot_id(), clock.now()};
-    work->utc = clock.utc().time;
+    work->utc = clock.utc_above_floor().time;
     work->change = std::exchange(change, {});
     if (boots_changed) work->boots.assign(boots.rows().begin(), boots.rows().end());
     boots_changed = false;
@@ -183,6 +193,7 @@ struct Store::Impl {
     if (new_boots) {
       boots.load(*new_boots);
       boots_changed = true;
+      note_floor();
     }
     new_boots.reset();
   }
@@ -287,7 +298,7 @@ struct Store::Impl {
   Batches pending;
   OutboxChange change;  ///< acknowledged, given up and gaps, for the next commit
   std::unordered_set<std::int64_t> acknowledged_rows;  ///< not deleted yet: not to be handed out again
-  BootTable boots;
+  BootTable boots{loop.clock().lowest()};
   bool boots_changed = false;
 
   Instants pending_since;  ///< when the oldest that waits here was added

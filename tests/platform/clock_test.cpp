@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/manual_clock.hpp"
+
 namespace fieldpost {
 namespace {
 
@@ -43,6 +45,36 @@ TEST(SystemClock, BootIdHasTheFormOfAUuidAndStays) {
     }
   }
   EXPECT_EQ(clock.boot_id(), id);
+}
+
+TEST(SystemClock, ReadsBothClocksAtOneInstant) {
+  const SystemClock clock;
+  const BootTime before = clock.now();
+  const UtcReading reading = clock.utc();
+  EXPECT_GE(reading.at, before);
+  EXPECT_LE(reading.at, clock.now());
+}
+
+TEST(Clock, ShowsNoUtcBelowItsFloorWhileNobodyVouchesForIt) {
+  ManualClock clock{at(1'000)};
+  clock.set_utc({at(5), false, {}});
+  EXPECT_EQ(clock.utc_above_floor().time, at(1'000));
+  const nanoseconds begin = seconds{9'000} - clock.now().time_since_epoch();
+  clock.note_floor(begin);
+  EXPECT_EQ(clock.floor(), at(9'000));
+  clock.advance(seconds{50});  // it goes with boot time
+  EXPECT_EQ(clock.utc_above_floor().time, at(9'050));
+  clock.set_utc({at(10'000), false, {}});
+  EXPECT_EQ(clock.utc_above_floor().time, at(10'000));
+  clock.set_utc({at(5), true, {}});  // synchronised: believed
+  EXPECT_EQ(clock.utc_above_floor().time, at(5));
+}
+
+TEST(Clock, TakesALowerFloorBackButNotBelowTheLowestInstant) {
+  ManualClock clock{at(1'000)};
+  clock.note_floor(seconds{1LL << 31});
+  clock.note_floor(seconds{-5'000});
+  EXPECT_EQ(clock.floor(), at(1'000));
 }
 
 TEST(Rfc3339, WritesMillisecondsInUtc) {

@@ -212,15 +212,81 @@ TEST_P(TlsSessionTest, ResumesUntilTheCertificateEnds) {
 }
 
 TEST_P(TlsSessionTest, TrustsTheClockThatItWasGiven) {
-  clock.set_utc({at("2025-12-31T23:59:00Z"), false, {}});
+  clock.set_utc({at("2025-12-31T23:59:00Z"), true, milliseconds{1}});
   const auto early = shake_hands();
   ASSERT_FALSE(early);
   EXPECT_NE(early.error().sentence().find("is not valid before 2026-01-01T00:00:00Z (this device's clock says "
-                                          "2025-12-31T23:59:00Z and is not synchronised)"),
+                                          "2025-12-31T23:59:00Z and is synchronised)"),
             std::string::npos)
       << early.error().sentence();
   clock.set_utc({at("2026-12-31T23:59:59Z"), true, milliseconds{1}});
   EXPECT_TRUE(shake_hands());
+  EXPECT_FALSE(session->certificate_early());
+}
+
+TEST_P(TlsSessionTest, AcceptsACertificateBeforeItsTimeWhileNobodyVouchesForTheClock) {
+  clock.set_utc({UtcTime{seconds{60}}, false, {}});
+  const auto accepted = shake_hands();
+  ASSERT_TRUE(accepted) << accepted.error().sentence();
+  EXPECT_TRUE(session->certificate_early());
+  EXPECT_NE(session->description().find("accepted before its time"), std::string::npos);
+  server->write("x");
+  read_all();
+  // The time becomes known, and it is valid: nothing happens, now or at the next connection.
+  clock.set_utc({at("2026-06-01T00:00:00Z"), true, milliseconds{1}});
+  server->write("y");
+  EXPECT_EQ(read_all(), "y");
+  EXPECT_TRUE(shake_hands());
+  EXPECT_FALSE(session->certificate_early());
+}
+
+TEST_P(TlsSessionTest, AcceptsNothingButTheDateUnderAClockThatNobodyVouchesFor) {
+  clock.set_utc({UtcTime{seconds{60}}, false, {}});
+  EXPECT_NE(shake_hands("other.example").error().sentence().find("is for 'broker.example'"), std::string::npos);
+  TestCertificateRequest stranger;
+  stranger.name = "CN=Another Root";
+  stranger.authority = true;
+  const TestCertificate other = make_test_certificate(stranger);
+  TestCertificateRequest leaf;
+  leaf.dns_name = "broker.example";
+  server_certificate = make_test_certificate(leaf, &other, stranger.name);
+  EXPECT_NE(shake_hands().error().sentence().find("leads up to 'CN=Another Root'"), std::string::npos);
+}
+
+TEST_P(TlsSessionTest, RefusesWhatIsExpiredByTheFloorWhateverTheClockSays) {
+  clock.set_utc({UtcTime{seconds{60}}, false, {}});
+  clock.note_floor((at("2027-01-02T00:00:00Z").time_since_epoch()));
+  const auto refused = shake_hands();
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().sentence().find("expired at 2027-01-01T00:00:00Z"), std::string::npos) << refused.error().sentence();
+  EXPECT_NE(refused.error().sentence().find("is not synchronised"), std::string::npos) << refused.error().sentence();
+  // A clock that somebody vouches for is believed, also below the floor.
+  clock.set_utc({at("2026-06-01T00:00:00Z"), true, milliseconds{1}});
+  EXPECT_TRUE(shake_hands());
+}
+
+TEST_P(TlsSessionTest, EndsAConnectionWhenTheTimeShowsThatTheCertificateHadExpired) {
+  clock.set_utc({UtcTime{seconds{60}}, false, {}});
+  ASSERT_TRUE(shake_hands());
+  server->write("x");
+  read_all();
+  clock.set_utc({at("2027-03-01T00:00:00Z"), true, milliseconds{1}});
+  ByteQueue plaintext{1'000};
+  const auto read = session->read(plaintext);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().kind(), ErrorKind::Denied);
+  EXPECT_NE(read.error().sentence().find("expired at 2027-01-01T00:00:00Z"), std::string::npos) << read.error().sentence();
+  EXPECT_FALSE(shake_hands());  // nor is its session taken up again
+}
+
+TEST_P(TlsSessionTest, EndsAConnectionWhenTheTimeShowsThatTheCertificateIsNotValidYet) {
+  clock.set_utc({UtcTime{seconds{60}}, false, {}});
+  ASSERT_TRUE(shake_hands());
+  clock.set_utc({at("2025-06-01T00:00:00Z"), true, milliseconds{1}});
+  ByteQueue plaintext{1'000};
+  const auto read = session->read(plaintext);
+  ASSERT_FALSE(read);
+  EXPECT_NE(read.error().sentence().find("is not valid before"), std::string::npos) << read.error().sentence();
 }
 
 TEST_P(TlsSessionTest, RefusesAnotherName) {

@@ -17,6 +17,8 @@ const BootId kSecond = "00000000-0000-4000-8000-000000000002";
 const BootId kThird = "00000000-0000-4000-8000-000000000003";
 
 BootTime at(nanoseconds since_boot) { return BootTime{since_boot}; }
+/// What a free-running clock may be wrong by after so long.
+nanoseconds free_run(nanoseconds time) { return time / BootTable::kDriftOneIn; }
 UtcReading synchronised(UtcTime time, nanoseconds error = milliseconds{5}) { return {time, true, error}; }
 UtcReading unsynchronised(UtcTime time) { return {time, false, {}}; }
 
@@ -26,7 +28,7 @@ TEST(BootTable, GivesTheUtcOfASynchronisedBoot) {
   const auto utc = table.utc_of(kFirst, at(minutes{4}));
   ASSERT_TRUE(utc);
   EXPECT_EQ(utc->time, kNoon - minutes{6});
-  EXPECT_EQ(utc->error_bound, milliseconds{5});
+  EXPECT_EQ(utc->error_bound, milliseconds{5} + BootTable::kStepMin + free_run(minutes{6}));
   EXPECT_TRUE(utc->trusted);
 }
 
@@ -67,6 +69,69 @@ TEST(BootTable, TakesASurerReading) {
   EXPECT_EQ(table.utc_of(kFirst, at(minutes{1}))->time, kNoon + seconds{1});
 }
 
+TEST(BootTable, SaysThatAFreeRunningClockDriftsBeforeAndAfterItWasSynchronised) {
+  BootTable table;
+  table.observe(kFirst, at(hours{1}), unsynchronised(UtcTime{}));
+  table.observe(kFirst, at(hours{24}), synchronised(kNoon));
+  table.observe(kFirst, at(hours{30}), synchronised(kNoon + hours{6}));
+  table.observe(kFirst, at(hours{60}), unsynchronised(kNoon + hours{36}));  // NTP has gone
+  const auto error_at = [&table](hours time) { return table.utc_of(kFirst, at(time))->error_bound; };
+  constexpr nanoseconds kLeast = milliseconds{5} + BootTable::kStepMin;
+  EXPECT_EQ(error_at(hours{24}), kLeast);
+  EXPECT_EQ(error_at(hours{30}), kLeast);
+  EXPECT_EQ(error_at(hours{4}), kLeast + free_run(hours{20}));
+  EXPECT_EQ(error_at(hours{60}), kLeast + free_run(hours{30}));
+}
+
+TEST(BootTable, BelievesASteppedClockFromTheStepOn) {
+  BootTable table;
+  table.observe(kFirst, at(hours{1}), synchronised(kNoon));
+  table.observe(kFirst, at(hours{2}), synchronised(kNoon + hours{10}));  // it was nine hours late all the time
+  EXPECT_EQ(table.utc_of(kFirst, at(hours{1}))->time, kNoon + hours{9});
+  EXPECT_EQ(table.utc_of(kFirst, at(hours{1}))->error_bound,
+            milliseconds{5} + BootTable::kStepMin + free_run(hours{1}));
+}
+
+TEST(BootTable, GivesNoUtcBelowTheLowestInstant) {
+  BootTable table{kNoon};
+  table.observe(kFirst, at(minutes{1}), unsynchronised(UtcTime{days{1}}));
+  EXPECT_EQ(table.utc_of(kFirst, at(minutes{1}))->time, kNoon);
+  EXPECT_EQ(table.utc_of(kFirst, at(minutes{1}))->error_bound, BootTable::kUnknownError);
+  EXPECT_FALSE(table.floor());  // that is another's to say
+}
+
+TEST(BootTable, KnowsThatThisBootBeganAfterWhatWasSureBefore) {
+  BootTable table;
+  table.observe(kFirst, at(minutes{10}), synchronised(kNoon));
+  table.observe(kFirst, at(minutes{40}), synchronised(kNoon + minutes{30}));  // seen
+  constexpr nanoseconds kError = milliseconds{5} + BootTable::kStepMin;
+  EXPECT_EQ(table.floor(), (kNoon - minutes{10}).time_since_epoch() - kError);
+  table.observe(kSecond, at(minutes{1}), unsynchronised(UtcTime{days{1}}));
+  EXPECT_EQ(table.floor(), (kNoon + minutes{30}).time_since_epoch() - kError);
+  table.observe(kSecond, at(minutes{21}), unsynchronised(UtcTime{days{1}}));
+  table.observe(kThird, at(minutes{1}), unsynchronised(UtcTime{days{1}}));
+  const nanoseconds second = minutes{21} - free_run(minutes{21});
+  EXPECT_EQ(table.floor(), (kNoon + minutes{30}).time_since_epoch() - kError + second);
+}
+
+TEST(BootTable, LetsASynchronisedClockLowerTheFloorThatALyingOneRaised) {
+  BootTable table;
+  table.observe(kFirst, at(minutes{1}), synchronised(kNoon + days{3650}));
+  table.observe(kSecond, at(minutes{1}), synchronised(kNoon));
+  EXPECT_LT(*table.floor(), kNoon.time_since_epoch());
+}
+
+TEST(BootTable, KeepsTheNewestSureBootHoweverManyFollow) {
+  BootTable table;
+  table.observe("sure", at(minutes{1}), synchronised(kNoon));
+  for (std::size_t i = 0; i < BootTable::kBootsMax + 5; ++i) {
+    table.observe("boot-" + std::to_string(i), at(minutes{1}), unsynchronised(UtcTime{}));
+  }
+  EXPECT_EQ(table.rows().size(), BootTable::kBootsMax);
+  EXPECT_EQ(table.rows().front().boot, "sure");
+  EXPECT_GT(*table.floor(), (kNoon + hours{8}).time_since_epoch());  // and 512 minutes since
+}
+
 TEST(BootTable, PutsABootThatNeverSynchronisedBetweenItsNeighbours) {
   BootTable table;
   table.observe(kFirst, at(minutes{10}), synchronised(kNoon));             // last seen at noon
@@ -76,9 +141,11 @@ TEST(BootTable, PutsABootThatNeverSynchronisedBetweenItsNeighbours) {
   ASSERT_TRUE(utc);
   EXPECT_FALSE(utc->trusted);
   // Not before 12:01 (it was a minute up), not after 12:58.
-  EXPECT_GE(utc->time - utc->error_bound, kNoon);
-  EXPECT_LE(utc->time + utc->error_bound, kNoon + minutes{58});
-  EXPECT_EQ(utc->time, kNoon + minutes{1} + seconds{57 * 30});
+  constexpr milliseconds kNear{60};  // the neighbours' own errors
+  EXPECT_GE(utc->time - utc->error_bound, kNoon + minutes{1} - kNear);
+  EXPECT_LE(utc->time + utc->error_bound, kNoon + minutes{58} + kNear);
+  EXPECT_LE(std::chrono::abs(utc->time - (kNoon + minutes{1} + seconds{57 * 30})), kNear);
+  EXPECT_LE(std::chrono::abs(utc->error_bound - seconds{57 * 30}), kNear);
 }
 
 TEST(BootTable, BelievesAnUnsynchronisedClockThatSaysSomethingPossible) {
@@ -93,7 +160,7 @@ TEST(BootTable, NeverPutsALaterBootBeforeAnEarlierOne) {
   BootTable table;
   table.observe(kFirst, at(minutes{10}), synchronised(kNoon));
   table.observe(kSecond, at(minutes{1}), unsynchronised(UtcTime{days{1}}));
-  EXPECT_GE(table.utc_of(kSecond, at(minutes{1}))->time, kNoon);
+  EXPECT_GE(table.utc_of(kSecond, at(minutes{1}))->time, kNoon + seconds{59});
 }
 
 TEST(BootTable, ForgetsTheOldestBootBeyondItsBound) {
@@ -109,7 +176,7 @@ TEST(BootTable, ForgetsTheOldestBootBeyondItsBound) {
 TEST(BootTable, PutsWhatWasStoredBeforeWhatItObservedMeanwhile) {
   BootTable table;
   table.observe(kSecond, at(seconds{5}), unsynchronised(UtcTime{days{1}}));
-  const BootRow stored[] = {{kFirst, kNoon.time_since_epoch(), seconds{1}, BootRow::Source::kernel, at(minutes{5})}};
+  const BootRow stored[] = {{kFirst, kNoon.time_since_epoch(), seconds{1}, BootRow::Source::kernel, at(minutes{5}), {}, {}}};
   table.load(stored);
   ASSERT_EQ(table.rows().size(), 2U);
   EXPECT_EQ(table.rows()[0].boot, kFirst);
@@ -119,7 +186,7 @@ TEST(BootTable, PutsWhatWasStoredBeforeWhatItObservedMeanwhile) {
 TEST(BootTable, KeepsATrustedRowOfThisBootWhenTheAgentStartsAgainUnsynchronised) {
   BootTable table;
   table.observe(kFirst, at(minutes{5}), unsynchronised(UtcTime{days{1}}));
-  const BootRow stored[] = {{kFirst, kNoon.time_since_epoch(), seconds{1}, BootRow::Source::kernel, at(minutes{4})}};
+  const BootRow stored[] = {{kFirst, kNoon.time_since_epoch(), seconds{1}, BootRow::Source::kernel, at(minutes{4}), {}, {}}};
   table.load(stored);
   ASSERT_EQ(table.rows().size(), 1U);
   EXPECT_TRUE(table.utc_of(kFirst, at(minutes{1}))->trusted);
@@ -127,9 +194,11 @@ TEST(BootTable, KeepsATrustedRowOfThisBootWhenTheAgentStartsAgainUnsynchronised)
 
 TEST(BootTable, RefusesRowsThatCannotBe) {
   constexpr nanoseconds kHuge{std::numeric_limits<std::int64_t>::max()};
-  const BootRow stored[] = {{kFirst, kHuge, seconds{1}, BootRow::Source::kernel, at(minutes{4})},
-                            {kSecond, -kHuge, seconds{1}, BootRow::Source::none, at(minutes{4})},
-                            {kThird, kNoon.time_since_epoch(), seconds{1}, BootRow::Source::none, at(kHuge)}};
+  const BootRow stored[] = {{kFirst, kHuge, seconds{1}, BootRow::Source::kernel, at(minutes{4}), {}, {}},
+                            {kSecond, -kHuge, seconds{1}, BootRow::Source::none, at(minutes{4}), {}, {}},
+                            {kThird, kNoon.time_since_epoch(), seconds{1}, BootRow::Source::none, at(kHuge), {}, {}},
+                            {"f", {}, seconds{1}, BootRow::Source::none, {}, at(-seconds{1}), {}},
+                            {"g", {}, seconds{1}, BootRow::Source::none, {}, {}, at(kHuge)}};
   BootTable table;
   table.load(stored);
   EXPECT_TRUE(table.rows().empty());

@@ -15,8 +15,9 @@ constexpr UtcTime kNow{seconds{1'767'268'800}};
 StoredState some_state() {
   StoredState state;
   state.epoch = 0xFEDC'BA98'7654'3210;
-  state.boots = {{"boot-a", seconds{100}, milliseconds{3}, BootRow::Source::kernel, BootTime{seconds{50}}},
-                 {"boot-b", seconds{-5}, nanoseconds{0}, BootRow::Source::none, BootTime{seconds{1}}}};
+  state.boots = {{"boot-a", seconds{100}, milliseconds{3}, BootRow::Source::kernel, BootTime{seconds{50}}, BootTime{seconds{20}},
+                  BootTime{seconds{45}}},
+                 {"boot-b", seconds{-5}, nanoseconds{0}, BootRow::Source::none, BootTime{seconds{1}}, BootTime{seconds{1}}, BootTime{seconds{1}}}};
   return state;
 }
 
@@ -94,6 +95,20 @@ TEST(StateMirror, IsRefusedWithAnyByteChangedOrCut) {
   }
 }
 
+TEST(StateMirror, OfTheFirstVersionIsReadAsSureAtOneInstant) {
+  // "boot-a" of some_state() alone, as it was written then.
+  const unsigned char bytes[] = {0x46, 0x50, 0x53, 0x4D, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 1, 6, 'b', 'o', 'o', 't', '-', 'a',
+                                 20, 4, 1, 30};
+  std::string mirror{reinterpret_cast<const char*>(bytes), sizeof bytes};
+  const std::uint32_t crc = crc32c(std::as_bytes(std::span{mirror}.subspan(8)));
+  for (unsigned i = 0; i < 4; ++i) mirror[4 + i] = static_cast<char>(crc >> (8 * i));
+  const auto state = from_mirror(mirror);
+  ASSERT_TRUE(state);
+  ASSERT_EQ(state->boots.size(), 1U);
+  const BootTime seen{nanoseconds{15}};
+  EXPECT_EQ(state->boots[0], (BootRow{"boot-a", nanoseconds{10}, nanoseconds{2}, BootRow::Source::kernel, seen, seen, seen}));
+}
+
 TEST(StateMirror, OfALaterVersionIsReadAsFarAsItIsKnown) {
   const std::string whole = to_mirror(some_state());
   const auto with = [&whole](char version) {
@@ -104,8 +119,8 @@ TEST(StateMirror, OfALaterVersionIsReadAsFarAsItIsKnown) {
     for (unsigned shift = 0; shift < 32; shift += 8) mirror += static_cast<char>(crc >> shift);
     return mirror + content;
   };
-  EXPECT_EQ(from_mirror(with(2)), some_state());
-  EXPECT_FALSE(from_mirror(with(1)));
+  EXPECT_EQ(from_mirror(with(3)), some_state());
+  EXPECT_FALSE(from_mirror(with(2)));
   EXPECT_FALSE(from_mirror(with(0)));
 }
 

@@ -118,6 +118,9 @@ void parse(int count, char** words, Arguments& arguments) {
       {"--drop-between", [&](const std::string& v) { arguments.drop_between = v == "yes"; }},
       {"--verbose", [&](const std::string& v) { arguments.verbose = v == "yes"; }},
       {"--clock-shift-seconds", [&](const std::string& v) { arguments.clock.shift = seconds{number(v)}; }},
+      {"--clock-floor-seconds", [&](const std::string& v) {
+         arguments.clock.note_floor(seconds{number(v)} - arguments.clock.now().time_since_epoch());
+       }},
       {"--clock-synchronised", [&](const std::string& v) { arguments.clock.synchronised = v == "yes"; }},
   };
   for (int i = 1; i < count; i += 2) {
