@@ -3,7 +3,10 @@
 #include "agent/store/message_size.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -20,13 +23,15 @@ constexpr std::size_t kSummaryFrameBytes = 240;  // member names, if it is the o
 constexpr std::size_t kEventFrameBytes = 128;
 constexpr std::size_t kGapFrameBytes = 320;
 
+/// From the number of bits, log10(2) = 1233/4096; the power of ten settles the rest.
 std::size_t digits_of(std::uint64_t magnitude) {
-  std::size_t digits = 1;
-  while (magnitude >= 10) {
-    magnitude /= 10;
-    ++digits;
-  }
-  return digits;
+  static constexpr auto kPowers = [] {
+    std::array<std::uint64_t, 20> powers{1};
+    for (std::size_t i = 1; i < powers.size(); ++i) powers[i] = powers[i - 1] * 10;
+    return powers;
+  }();
+  const std::size_t guess = static_cast<unsigned>(std::bit_width(magnitude | 1)) * std::size_t{1233} >> 12U;
+  return guess + (magnitude >= kPowers[guess] ? 1 : 0) + (magnitude == 0 ? 1 : 0);
 }
 
 std::size_t integer_bytes(std::int64_t value) {
@@ -35,18 +40,15 @@ std::size_t integer_bytes(std::int64_t value) {
 }
 
 /// A control character becomes \u001f; a byte of no character becomes U+FFFD, three bytes.
+constexpr auto kEscapedBytes = [] {
+  std::array<std::uint8_t, 256> bytes{};
+  for (std::size_t c = 0; c < bytes.size(); ++c) bytes[c] = c < 0x20 ? 6 : c >= 0x80 ? 3 : c == '"' || c == '\\' ? 2 : 1;
+  return bytes;
+}();
+
 std::size_t text_bytes(std::string_view text) {
   std::size_t bytes = 2;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20) {
-      bytes += 6;
-    } else if (byte >= 0x80) {
-      bytes += 3;
-    } else {
-      bytes += c == '"' || c == '\\' ? 2 : 1;
-    }
-  }
+  for (const char c : text) bytes += kEscapedBytes[static_cast<unsigned char>(c)];
   return bytes;
 }
 
@@ -115,7 +117,8 @@ std::size_t message_bytes_bound(BootTime first, const SegmentView& content) {
   for (const Gap& gap : content.gaps) bytes += message_bytes_bound(gap);
 
   TimeColumn times;
-  std::int64_t offset_max = 0;
+  BootTime earliest = first;
+  BootTime latest = first;
   bool all_good = true;
   for (std::size_t i = 0; i < content.samples.size();) {
     const std::size_t begin = i;
@@ -123,12 +126,14 @@ std::size_t message_bytes_bound(BootTime first, const SegmentView& content) {
       const Sample& sample = content.samples[i];
       bytes += message_bytes_bound(sample.value);
       all_good = all_good && sample.quality == Quality::good;
-      offset_max = std::max(offset_max, std::abs(std::chrono::round<milliseconds>(sample.time - first).count()));
+      earliest = std::min(earliest, sample.time);
+      latest = std::max(latest, sample.time);
     }
     times.add(content.samples.subspan(begin, i - begin));
   }
   if (!all_good) bytes += content.samples.size() * kQualityBytes;
-  bytes += times.times() * (integer_bytes(offset_max) + 2) + times.lists() * kTimesFrameBytes;
+  const auto offset_max = std::chrono::ceil<milliseconds>(std::max(first - earliest, latest - first)).count();
+  bytes += times.times() * (integer_bytes(offset_max) + 3) + times.lists() * kTimesFrameBytes;
   return bytes;
 }
 
