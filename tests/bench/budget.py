@@ -105,7 +105,7 @@ def measure_trials(binary, scratch, authority, arguments, table):
 
 
 def drain_beside_a_bridge(binary, scratch, authority, arguments, table):
-    ours = trials.drain(binary, scratch, authority, table, say)
+    ours = trials.drain(binary, scratch, authority, table, say).a_second
     if arguments.no_peers:
         return
     say("the same by a mosquitto bridge")

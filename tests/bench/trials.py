@@ -4,6 +4,7 @@ second, a start with a full outbox. Each leaves its lines in the table."""
 
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.tools.agent import Agent, ramp_source
@@ -21,6 +22,19 @@ FILL_SECONDS_MAX = 300
 
 def waiting(status):
     return sum(lane["waiting_readings"] for lane in status["store"]["lanes"].values())
+
+
+@dataclass
+class Drained:
+    readings: int
+    cpu: float  # seconds
+    messages: int
+    wire_bytes: int  # TLS records and all
+
+    @property
+    def a_second(self):
+        """Readings a second of one core."""
+        return self.readings / self.cpu
 
 
 def drain(binary, scratch, authority, table, say):
@@ -53,7 +67,7 @@ def drain(binary, scratch, authority, table, say):
               note=f"{readings:,} readings of counters, {cpu:.2f} s of CPU; {readings / seconds:,.0f} a second by the clock of this machine; "
                    f"{wire / readings:.1f} B a reading on the wire")
     table.add("  PSS while it drains, peak", peak_pss / 1024, "MiB", 8.0, note=f"peak RSS {peak / 1024:.1f} MiB")
-    return readings / cpu
+    return Drained(readings, cpu, status["sync"]["messages_sent"], wire)
 
 
 def alarms(binary, scratch, authority, table, say):
