@@ -423,6 +423,7 @@ StoreStatus Store::status() const {
   status.epoch = impl.figures.epoch;
   status.newest_seq = impl.figures.newest_seq;
   status.newest_acknowledged_seq = impl.figures.newest_acknowledged;
+  status.newest_row = impl.figures.newest_row;
   status.file_bytes = impl.figures.file_bytes;
   status.memory_bytes = impl.memory_bytes();
   for (const Lane lane : kLanes) {

@@ -29,6 +29,7 @@ struct StoreStatus {
   Epoch epoch = 0;
   std::uint64_t newest_seq = 0;        ///< durable
   std::uint64_t newest_acknowledged_seq = 0;
+  std::int64_t newest_row = 0;         ///< durable, over all lanes; 0 while the disk does not answer
   std::int64_t file_bytes = 0;         ///< of outbox.db, without its free pages
   std::size_t memory_bytes = 0;        ///< readings not yet durable
   std::uint64_t memory_readings = 0;

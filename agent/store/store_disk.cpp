@@ -393,6 +393,7 @@ DiskFigures StoreDisk::figures() {
   if (outbox_) {
     figures.epoch = outbox_->epoch();
     figures.newest_seq = outbox_->newest_seq();
+    figures.newest_row = outbox_->newest_row();
     figures.newest_acknowledged = marks_ && marks_->epoch == figures.epoch ? marks_->newest_acknowledged : 0;
     figures.waiting = outbox_->waiting();
     figures.file_bytes = outbox_->file_bytes();

@@ -43,6 +43,7 @@ struct DiskFigures {
   Epoch epoch = 0;
   std::uint64_t newest_seq = 0;
   std::uint64_t newest_acknowledged = 0;
+  std::int64_t newest_row = 0;
   std::int64_t file_bytes = 0;
   LaneCounts waiting;
   std::size_t doubtful_bytes = 0;  ///< memory of a batch whose commit may or may not have happened

@@ -12,216 +12,327 @@ namespace fieldpost {
 
 Sync::Sync(EventLoop& loop, Log& log, Store& store, Link& link, SyncOptions options)
     : loop_{loop}, log_{log}, store_{store}, link_{link}, options_{std::move(options)} {
-  for (const Lane lane : kLanes) state_of(lane).lane = lane;
+  constexpr std::array<Lane, kPlaces> kLaneOf{Lane::alert, Lane::event, Lane::live, Lane::live, Lane::bulk};
+  for (std::size_t place = 0; place < kPlaces; ++place) queues_[place].lane = kLaneOf[place];
+  queues_[kLiveBacklog].row_max = 0;
   rate_bytes_left_ = options_.bytes_per_second_max;
   rate_since_ = loop_.clock().now();
 }
 
 void Sync::start() {
   store_.on_durable([this](Lane lane) {
-    LaneState& state = state_of(lane);
-    state.exhausted = false;
-    if (state.fetching) state.fetch_again = true;
+    if (!backlog_begun_ && link_.connected()) begin_backlog();
+    for (auto& queue : queues_) {
+      if (queue.lane != lane || queue.fetched_to >= queue.row_max) continue;
+      queue.exhausted = false;
+      if (queue.fetching) queue.fetch_again = true;
+    }
     pump();
   });
-  link_.on_change([this](LinkState state) { link_changed(state); });
+  link_.on_change([this](LinkState state) { state == LinkState::connected ? connection_made() : connection_ended(); });
   pump();
 }
 
 SyncStatus Sync::status() const {
   SyncStatus status = status_;
-  for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    status.in_flight += lanes_[i].in_flight.size();
-    status.last_error[i] = lanes_[i].last_error;
+  status.in_flight = in_flight();
+  for (const auto& queue : queues_) {
+    std::string& told = status.last_error[static_cast<std::size_t>(queue.lane)];
+    if (told.empty()) told = queue.last_error;
   }
   return status;
 }
 
-void Sync::link_changed(LinkState state) {
-  for (auto& lane : lanes_) {
-    if (state == LinkState::connected) {
-      // The new connection may be to a broker that was mended; but not if the old one ended just because
-      // of the refusal, as it does with AWS IoT: the other lanes would starve.
-      if (loop_.clock().now() - lane.refused_at >= kRefusedPause) lane.pause.reset();
+std::size_t Sync::in_flight() const {
+  std::size_t count = 0;
+  for (const auto& queue : queues_) count += queue.in_flight.size();
+  return count;
+}
+
+void Sync::connection_made() {
+  for (auto& queue : queues_) {
+    if (std::exchange(queue.pause_due, false)) {
+      hold_back(queue);
       continue;
     }
-    lane.settling = true;
-    if (lane.in_flight.empty()) forget(lane);
+    // The new connection may be to a broker that was mended; but not if the old one ended just because
+    // of the refusal, as it does with AWS IoT: the other lanes would starve.
+    if (!blamed_ && loop_.clock().now() - queue.refused_at >= kRefusedPause) queue.pause.reset();
   }
-  if (state != LinkState::connected) return;
+  blamed_ = false;
+  begin_backlog();
   pause_.reset();
   pump();
 }
 
+/// Also told of further changes while there is no connection: nothing is lost then.
+void Sync::connection_ended() {
+  const Lost lost = std::exchange(lost_, {});
+  for (auto& queue : queues_) {
+    queue.settling = true;
+    if (queue.in_flight.empty()) forget(queue);
+  }
+  for (std::size_t place = 0; place < kPlaces; ++place) {
+    if (lost.oldest_row[place] == 0) continue;
+    Queue& queue = queues_[place];
+    queue.suspicion.ended(lost.oldest_row[place]);
+    if (lost.messages == 1 && queue.suspect()) blame(queue, lost);
+  }
+}
+
+/// Newest first: what becomes durable from now on is the newest, everything before it the backlog. Each goes in its
+/// own order. The log line is what a judge of that order goes by.
+void Sync::begin_backlog() {
+  Queue& newest = queues_[kLiveNewest];
+  Queue& backlog = queues_[kLiveBacklog];
+  if (!newest.in_flight.empty()) return;
+  const StoreStatus store = store_.status();
+  backlog_begun_ = store.disk_ok;
+  if (!store.disk_ok) return;
+  newest.waiting.clear();
+  newest.fetched_to = store.newest_row;
+  newest.exhausted = false;
+  newest.discard_fetch = newest.fetching;
+  newest.head_bytes = 0;
+  backlog.row_max = store.newest_row;
+  backlog.exhausted = false;
+  if (backlog.fetching) backlog.fetch_again = true;
+  log_.debug("backlog behind the newest", {{"lane", to_string(Lane::live)}, {"epoch", to_text(store.epoch)}, {"seq", store.newest_seq}});
+}
+
 void Sync::pump() {
   if (stopped_ || pause_ || !link_.connected()) return;
-  for (auto& lane : lanes_) {
-    if (lane.settling || lane.pause) continue;
-    bool room = true;
-    while (room && link_.window() > 0 && !lane.waiting.empty()) {
-      if (lane.refusals > 0 && !lane.in_flight.empty()) break;
-      // Writing a message costs far more than sending it: not again before there is room.
-      room = lane.head_bytes <= link_.window_bytes() && send_next(lane);
-    }
-    if (lane.waiting.size() < kFetchSegments / 2) fetch(lane);
-    // What a higher lane found no room for is not overtaken. One whose segments are on their way from
-    // the disk goes first only if it is known to have some; the lower lanes use the window meanwhile.
-    if (!room) return;
+  // One at a time until it is known which message ends the connections.
+  const bool carefully = std::any_of(queues_.begin(), queues_.end(), [](const Queue& queue) { return queue.suspect(); });
+  if (carefully && in_flight() > 0) return;
+  for (auto& queue : queues_) {
+    if (queue.settling || queue.pause) continue;
+    if (carefully && !queue.suspect() && queue.lane != Lane::alert) continue;
+    // What a higher queue found no room for is not overtaken. One whose segments are on their way from
+    // the disk goes first only if it is known to have some; the lower ones use the window meanwhile.
+    if (!pump_queue(queue, carefully)) return;
   }
 }
 
 /// False when nothing more can be sent now.
-bool Sync::send_next(LaneState& lane) {
-  auto node = lane.waiting.extract(lane.waiting.begin());
-  return send(lane, std::move(node.mapped()));
+bool Sync::pump_queue(Queue& queue, bool carefully) {
+  bool room = true;
+  while (room && link_.window() > 0 && !queue.waiting.empty()) {
+    if (queue.refusals > 0 && !queue.in_flight.empty()) break;
+    // Writing a message costs far more than sending it: not again before there is room.
+    room = queue.head_bytes <= link_.window_bytes() && send_next(queue);
+    if (carefully && in_flight() > 0) return false;
+  }
+  if (queue.waiting.size() < kFetchSegments / 2) fetch(queue);
+  if (queue.suspect() && queue.exhausted && queue.waiting.empty() && queue.in_flight.empty()) {
+    queue.suspicion.cleared();  // the store has dropped it
+    loop_.post([this] { pump(); });
+  }
+  return room;
 }
 
-bool Sync::send(LaneState& lane, OutgoingSegment segment) {
+bool Sync::send_next(Queue& queue) {
+  auto node = queue.waiting.extract(queue.waiting.begin());
+  return send(queue, std::move(node.mapped()));
+}
+
+bool Sync::send(Queue& queue, OutgoingSegment segment) {
   const SegmentHeader& header = segment.header;
+  const std::int64_t row = segment.row;
+  if (row == queue.too_large_row) {
+    give_up(queue, segment, Gap::Cause::oversize, Error{ErrorKind::OutOfRange, "the broker ends the connection on it, and takes shorter ones"});
+    return true;
+  }
   auto content = decode_segment_content(segment.bytes);
   if (!content) {
-    give_up(lane, segment, Gap::Cause::damage, content.error());
+    give_up(queue, segment, Gap::Cause::damage, content.error());
     return true;
   }
   const auto utc_of = [this](const BootId& boot, BootTime time) { return store_.utc_of(boot, time); };
   auto payload =
       to_json_message(options_.device, header, *content, utc_of, options_.message_bytes_max);
   if (!payload) {
-    give_up(lane, segment, Gap::Cause::oversize, payload.error());
+    give_up(queue, segment, Gap::Cause::oversize, payload.error());
     return true;
   }
-  const std::int64_t row = segment.row;
   const std::size_t bytes = payload->size();
   if (!inside_byte_rate(bytes)) {
-    lane.waiting.emplace(row, std::move(segment));
+    queue.waiting.emplace(row, std::move(segment));
     return false;
   }
   Link::Message message;
   message.topic = options_.topic_prefix + "/" + options_.device + "/";
-  message.topic += to_string(lane.lane);
+  message.topic += to_string(queue.lane);
   message.payload = std::move(*payload);
   message.content_type = "application/json";
-  const auto sent =
-      link_.publish(std::move(message), [this, lane_name = lane.lane, row](const Result<void>& outcome) {
-        finished(lane_name, row, outcome);
-      });
+  const auto sent = link_.publish(std::move(message), [this, &queue, row](const Result<void>& outcome) { finished(queue, row, outcome); });
   if (!sent && sent.error().kind() == ErrorKind::OutOfRange) {
-    lane.last_error = sent.error().sentence();
-    lane.head_bytes = 0;
-    give_up(lane, segment, Gap::Cause::oversize, sent.error());
+    queue.last_error = sent.error().sentence();
+    queue.head_bytes = 0;
+    give_up(queue, segment, Gap::Cause::oversize, sent.error());
     return true;
   }
   if (!sent) {  // the window's bytes are used up, or the link has just gone: the next change pumps
-    lane.head_bytes = bytes;
-    lane.waiting.emplace(row, std::move(segment));
+    queue.head_bytes = bytes;
+    queue.waiting.emplace(row, std::move(segment));
     return false;
   }
-  lane.head_bytes = 0;
+  queue.head_bytes = 0;
   ++status_.messages_sent;
   status_.payload_bytes += bytes;
-  lane.in_flight.emplace(row, std::move(segment));
+  if (queue.in_flight.empty() && queue.suspicion.row() != row) queue.suspicion.cleared();  // the store has dropped it
+  queue.in_flight.emplace(row, InFlight{std::move(segment), bytes});
   return true;
 }
 
-void Sync::give_up(LaneState& lane, const OutgoingSegment& segment, Gap::Cause cause,
-                   const Error& why) {
+void Sync::give_up(const Queue& queue, const OutgoingSegment& segment, Gap::Cause cause, const Error& why) {
   ++status_.messages_given_up;
-  log_.warn("segment given up", {{"lane", to_string(lane.lane)},
+  log_.warn("segment given up", {{"lane", to_string(queue.lane)},
                                  {"seq", segment.header.seq},
                                  {"cause", to_string(cause)},
                                  {"why", why.sentence()}});
   store_.give_up(segment, cause);
 }
 
-void Sync::finished(Lane lane_name, std::int64_t row, const Result<void>& outcome) {
-  LaneState& lane = state_of(lane_name);
-  auto node = lane.in_flight.extract(row);
+void Sync::finished(Queue& queue, std::int64_t row, const Result<void>& outcome) {
+  auto node = queue.in_flight.extract(row);
   if (node.empty()) return;
+  InFlight& message = node.mapped();
   if (outcome) {
-    ++status_.messages_acknowledged;
-    store_.acknowledge(node.mapped());
-    if (!lane.settling && !lane.pause) {
-      if (std::exchange(lane.refusals, 0) > 0) log_.info("the broker takes a lane again", {{"lane", to_string(lane_name)}});
-      lane.last_error.clear();
-    }
+    acknowledged(queue, message);
   } else {
     ++status_.messages_failed;
-    log_.debug("message not acknowledged",
-               {{"lane", to_string(lane_name)}, {"seq", node.mapped().header.seq}, {"why", outcome.error().sentence()}});
+    log_.debug("message not acknowledged", {{"lane", to_string(queue.lane)},
+                                            {"seq", message.segment.header.seq},
+                                            {"why", outcome.error().sentence()}});
     if (outcome.error().kind() == ErrorKind::Io) {
-      lane.settling = true;
-      lane.waiting.emplace(row, std::move(node.mapped()));
+      lost(queue, std::move(message));
     } else {
-      refused(lane, std::move(node.mapped()), outcome.error());
+      refused(queue, std::move(message.segment), outcome.error());
     }
   }
-  // Order in a lane: after a failure nothing newer is sent until all that were on their way have
+  // Order in a queue: after a failure nothing newer is sent until all that were on their way have
   // been acknowledged or are back.
-  if (lane.settling && lane.in_flight.empty()) forget(lane);
+  if (queue.settling && queue.in_flight.empty()) forget(queue);
   pump();
+}
+
+void Sync::acknowledged(Queue& queue, const InFlight& message) {
+  ++status_.messages_acknowledged;
+  passed_[static_cast<std::size_t>(queue.lane)].note(message.bytes);
+  if (message.segment.row == queue.suspicion.row()) queue.suspicion.cleared();
+  store_.acknowledge(message.segment);
+  if (queue.settling || queue.pause) return;
+  if (std::exchange(queue.refusals, 0) > 0) log_.info("the broker takes a lane again", {{"lane", to_string(queue.lane)}});
+  queue.last_error.clear();
+}
+
+/// The connection ended before the acknowledgement.
+void Sync::lost(Queue& queue, InFlight message) {
+  const std::int64_t row = message.segment.row;
+  queue.settling = true;
+  queue.waiting.emplace(row, std::move(message.segment));
+  // What was the newest is backlog when the next connection stands.
+  auto place = static_cast<std::size_t>(&queue - queues_.data());
+  if (place == kLiveNewest) place = kLiveBacklog;
+  std::int64_t& oldest = lost_.oldest_row[place];
+  if (oldest == 0 || row < oldest) oldest = row;
+  ++lost_.messages;
+  lost_.bytes = message.bytes;
 }
 
 /// The broker does not want the message. What no operator can mend is given up;
 /// the rest is kept and asked again, ever more seldom. The other lanes go on.
-void Sync::refused(LaneState& lane, OutgoingSegment segment, const Error& why) {
-  const bool told = lane.last_error == why.sentence();
-  lane.last_error = why.sentence();
+void Sync::refused(Queue& queue, OutgoingSegment segment, const Error& why) {
   if (why.kind() == ErrorKind::OutOfRange) {  // too large: says nothing about the next one
-    give_up(lane, segment, Gap::Cause::oversize, why);
+    queue.last_error = why.sentence();
+    give_up(queue, segment, Gap::Cause::oversize, why);
     return;
   }
-  if (!told) log_.warn("the broker refuses a lane", {{"lane", to_string(lane.lane)}, {"why", why.sentence()}});
+  say_held_back(queue, "the broker refuses a lane", why.sentence());
   if (why.kind() == ErrorKind::Malformed) {
-    give_up(lane, segment, Gap::Cause::refused, why);
+    give_up(queue, segment, Gap::Cause::refused, why);
   } else {
-    lane.waiting.emplace(segment.row, std::move(segment));
+    queue.waiting.emplace(segment.row, std::move(segment));
   }
-  lane.settling = true;
-  if (lane.pause) return;  // others of the same round
+  queue.settling = true;
+  if (queue.pause) return;  // others of the same round
   // Also after giving up: a broker that refuses every payload must not turn a backlog into gaps at once.
-  const milliseconds delay = std::min(kRefusedPause * (1U << std::min(lane.refusals, 6U)), kRefusedPauseMax);
-  ++lane.refusals;
-  lane.refused_at = loop_.clock().now();
-  lane.pause = loop_.after(delay, [this, &lane] {
-    lane.pause.reset();
+  ++queue.refusals;
+  hold_back(queue);
+}
+
+/// The connection has ended twice or more with this queue's oldest message in flight, and the last time with
+/// nothing else. That the message is the cause is likely only where others pass: without them the broker is
+/// just away, or the network bad, and the pause does not grow.
+void Sync::blame(Queue& queue, const Lost& lost) {
+  blamed_ = true;
+  const bool others_pass = std::exchange(queue.acknowledged_before, status_.messages_acknowledged) != status_.messages_acknowledged;
+  if (others_pass || queue.refusals == 0) ++queue.refusals;
+  if (queue.suspicion.ended_alone(lost.bytes, passed_[static_cast<std::size_t>(queue.lane)])) queue.too_large_row = queue.suspicion.row();
+  say_held_back(queue, "a message ends the connection",
+                "the connection ends whenever this message of " + std::to_string(lost.bytes) +
+                    " bytes is sent; check what the broker allows this device, and its limit of size");
+  queue.pause_due = true;
+}
+
+/// Once per cause and lane; `status` says it as long as it lasts.
+void Sync::say_held_back(Queue& queue, std::string_view phrase, const std::string& why) {
+  const bool told = status().last_error[static_cast<std::size_t>(queue.lane)] == why;
+  queue.last_error = why;
+  if (!told) log_.warn(phrase, {{"lane", to_string(queue.lane)}, {"why", why}});
+}
+
+/// Nothing of this queue for now; after the pause one message asks for all of it.
+void Sync::hold_back(Queue& queue) {
+  const milliseconds delay = std::min(kRefusedPause * (1U << std::min(queue.refusals - 1, 6U)), kRefusedPauseMax);
+  queue.refused_at = loop_.clock().now();
+  queue.pause = loop_.after(delay, [this, &queue] {
+    queue.pause.reset();
     pump();
   });
 }
 
 /// What waits is fetched anew when its time comes: until then the store may drop it, by quota or age, and
 /// reports a gap; sent all the same it would be there twice. Everything before it is acknowledged.
-void Sync::forget(LaneState& lane) {
-  lane.settling = false;
-  lane.exhausted = false;
-  lane.head_bytes = 0;
-  lane.discard_fetch = lane.fetching;
-  if (lane.waiting.empty()) return;
-  lane.fetched_to = lane.waiting.begin()->first - 1;
-  lane.waiting.clear();
+void Sync::forget(Queue& queue) {
+  queue.settling = false;
+  queue.exhausted = false;
+  queue.head_bytes = 0;
+  queue.discard_fetch = queue.fetching;
+  if (!queue.waiting.empty()) queue.fetched_to = queue.waiting.begin()->first - 1;
+  queue.waiting.clear();
+  // What waited out a pause is not the newest any more.
+  if (&queue == &queues_[kLiveNewest] && link_.connected()) begin_backlog();
 }
 
-void Sync::fetch(LaneState& lane) {
-  if (lane.fetching || lane.exhausted) return;
-  lane.fetching = true;
-  lane.fetch_again = false;
-  store_.fetch(lane.lane, lane.fetched_to, kFetchSegments, kFetchBytesMax,
-               [this, lane_name = lane.lane](std::vector<OutgoingSegment> segments) {
-                 fetched(lane_name, std::move(segments));
-               });
+void Sync::fetch(Queue& queue) {
+  if (queue.fetching || queue.exhausted) return;
+  if (queue.fetched_to >= queue.row_max) {
+    queue.exhausted = true;
+    return;
+  }
+  queue.fetching = true;
+  queue.fetch_again = false;
+  store_.fetch(queue.lane, queue.fetched_to, kFetchSegments, kFetchBytesMax,
+               [this, &queue](std::vector<OutgoingSegment> segments) { fetched(queue, std::move(segments)); });
 }
 
-void Sync::fetched(Lane lane_name, std::vector<OutgoingSegment> segments) {
-  LaneState& lane = state_of(lane_name);
-  lane.fetching = false;
-  if (std::exchange(lane.discard_fetch, false)) return pump();
-  lane.exhausted = segments.empty() && !std::exchange(lane.fetch_again, false);
+void Sync::fetched(Queue& queue, std::vector<OutgoingSegment> segments) {
+  queue.fetching = false;
+  if (std::exchange(queue.discard_fetch, false)) return pump();
+  queue.exhausted = segments.empty() && !std::exchange(queue.fetch_again, false);
   for (auto& segment : segments) {
     const std::int64_t row = segment.row;
-    if (row <= lane.fetched_to) continue;
-    lane.fetched_to = row;
-    lane.waiting.emplace(row, std::move(segment));
+    if (row > queue.row_max) {
+      queue.fetched_to = queue.row_max;
+      break;
+    }
+    if (row <= queue.fetched_to) continue;
+    queue.fetched_to = row;
+    queue.waiting.emplace(row, std::move(segment));
   }
-  if (!lane.exhausted) pump();
+  pump();
 }
 
 void Sync::pause(nanoseconds delay) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Takes segments out of the store and to the broker: alerts first, then events, live and bulk, in the
-// order of seq inside a lane. A segment leaves the store only when the broker has acknowledged it;
+// Takes segments out of the store and to the broker: alerts first, then events, the newest live readings,
+// the backlog of live ones, and bulk. A segment leaves the store only when the broker has acknowledged it;
 // whatever fails is sent again with the same seq. Nothing waits here that the store does not hold.
 #pragma once
 
@@ -8,12 +8,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/link/link.hpp"
 #include "agent/store/store.hpp"
+#include "agent/sync/suspicion.hpp"
 #include "platform/event_loop.hpp"
 #include "platform/log.hpp"
 
@@ -50,7 +53,7 @@ class Sync {
 
   SyncStatus status() const;
 
-  /// Segments fetched ahead for one lane: enough to fill the window while the next are read.
+  /// Segments fetched ahead for one queue: enough to fill the window while the next are read.
   static constexpr std::size_t kFetchSegments = 16;
   static constexpr std::size_t kFetchBytesMax = 256U << 10U;
   /// A broker that refuses a lane while the connection stays up is asked again after this, and after
@@ -59,12 +62,19 @@ class Sync {
   static constexpr milliseconds kRefusedPauseMax{300'000};
 
  private:
-  struct LaneState {
+  struct InFlight {
+    OutgoingSegment segment;
+    std::size_t bytes = 0;  ///< of the message
+  };
+  /// What is sent in the order of rows. A lane is one, but live is two: what became durable over this connection
+  /// goes before what waited when it was made (README: newest first).
+  struct Queue {
     Lane lane{};
     // By the store's row, which is the order of age also where a lost database began a new epoch.
-    std::map<std::int64_t, OutgoingSegment> waiting;    ///< fetched
-    std::map<std::int64_t, OutgoingSegment> in_flight;  ///< published, not yet acknowledged
+    std::map<std::int64_t, OutgoingSegment> waiting;  ///< fetched
+    std::map<std::int64_t, InFlight> in_flight;       ///< published, not yet acknowledged
     std::int64_t fetched_to = 0;   ///< the newest row that was fetched
+    std::int64_t row_max = std::numeric_limits<std::int64_t>::max();  ///< the newest row that belongs here
     bool fetching = false;
     bool fetch_again = false;      ///< new segments became durable during a fetch
     bool exhausted = false;        ///< the last fetch found nothing more
@@ -73,30 +83,54 @@ class Sync {
     unsigned refusals = 0;         ///< in a row; while there are any, one message at a time asks
     Subscription pause;            ///< until the broker is asked again
     BootTime refused_at{};         ///< when the latest pause began
+    bool pause_due = false;        ///< blamed for the end of the connection: on the next one the others go first
+    Suspicion suspicion;           ///< that a message of it is what ends the connections
+    std::uint64_t acknowledged_before = 0;  ///< by any queue, when it was blamed last
+    std::int64_t too_large_row = 0;  ///< proved to be; 0: none
     std::string last_error;
     std::size_t head_bytes = 0;    ///< of the oldest that waits, where the window had no room for it
+
+    bool suspect() const { return suspicion.grave() && !pause; }
+  };
+  enum Place : std::uint8_t { kAlert, kEvent, kLiveNewest, kLiveBacklog, kBulk, kPlaces };  // in order of precedence
+  struct Lost {
+    std::size_t messages = 0;
+    std::array<std::int64_t, kPlaces> oldest_row{};  ///< 0: none of that queue
+    std::size_t bytes = 0;  ///< of the latest
   };
 
-  LaneState& state_of(Lane lane) { return lanes_[static_cast<std::size_t>(lane)]; }
-  void link_changed(LinkState state);
+  void connection_made();
+  void connection_ended();
+  void begin_backlog();
   void pump();
-  bool send_next(LaneState& lane);
-  bool send(LaneState& lane, OutgoingSegment segment);
-  void give_up(LaneState& lane, const OutgoingSegment& segment, Gap::Cause cause, const Error& why);
-  void finished(Lane lane, std::int64_t row, const Result<void>& outcome);
-  void refused(LaneState& lane, OutgoingSegment segment, const Error& why);
-  static void forget(LaneState& lane);
-  void fetch(LaneState& lane);
-  void fetched(Lane lane, std::vector<OutgoingSegment> segments);
+  bool pump_queue(Queue& queue, bool carefully);
+  bool send_next(Queue& queue);
+  bool send(Queue& queue, OutgoingSegment segment);
+  void give_up(const Queue& queue, const OutgoingSegment& segment, Gap::Cause cause, const Error& why);
+  void finished(Queue& queue, std::int64_t row, const Result<void>& outcome);
+  void acknowledged(Queue& queue, const InFlight& message);
+  void lost(Queue& queue, InFlight message);
+  void refused(Queue& queue, OutgoingSegment segment, const Error& why);
+  void blame(Queue& queue, const Lost& lost);
+  void say_held_back(Queue& queue, std::string_view phrase, const std::string& why);
+  void hold_back(Queue& queue);
+  void forget(Queue& queue);
+  void fetch(Queue& queue);
+  void fetched(Queue& queue, std::vector<OutgoingSegment> segments);
   void pause(nanoseconds delay);
   bool inside_byte_rate(std::size_t bytes);
+  std::size_t in_flight() const;
 
   EventLoop& loop_;
   Log& log_;
   Store& store_;
   Link& link_;
   SyncOptions options_;
-  std::array<LaneState, kLanes.size()> lanes_;
+  std::array<Queue, kPlaces> queues_;
+  Lost lost_;               ///< of the connection that has just ended
+  bool blamed_ = false;     ///< it ended because of a message that we know
+  bool backlog_begun_ = false;  ///< false until the store could tell its newest row
+  std::array<LanePassage, kLanes.size()> passed_;
   SyncStatus status_;
   std::int64_t rate_bytes_left_ = 0;
   BootTime rate_since_;

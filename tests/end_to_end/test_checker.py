@@ -175,6 +175,32 @@ LIES = {
 }
 
 
+def newest_first(order, *, backlog):
+    """A good history whose second life's messages arrive in this order; the agent said that the backlog ends with
+    seq `backlog`, or nothing."""
+    history = stand_in.good_history()
+    by_seq = {judge.wire.parse(arrival.topic, arrival.payload).seq: arrival for arrival in history.arrivals}
+    history.arrivals = [by_seq[seq] for seq in [*range(1, 7), *order, *range(13, 19)]]
+    if backlog:
+        history.runs[1].backlogs.append(judge.Backlog(stand_in.EPOCH, backlog, "live"))
+    return judge.check(history)
+
+
+def test_the_newest_may_come_before_the_backlog_that_the_agent_spoke_of():
+    verdict = newest_first([7, 10, 8, 11, 9, 12], backlog=9)
+    assert verdict.ok, str(verdict)
+
+
+@pytest.mark.parametrize("order, backlog", [
+    ([7, 10, 8, 11, 9, 12], None), ([7, 10, 8, 11, 9, 12], 8), ([7, 10, 8, 11, 9, 12], 10),
+    ([7, 10, 9, 8, 11, 12], 9), ([7, 8, 9, 11, 10, 12], 9),
+], ids=["nothing was said of a backlog", "the backlog ended before", "the backlog ended after",
+        "the backlog is in disorder", "the newest are in disorder"])
+def test_what_is_newest_first_is_not_any_order(order, backlog):
+    verdict = newest_first(order, backlog=backlog)
+    assert verdict.figures["order_violations"] >= 1 and not verdict.ok
+
+
 def test_a_good_history_is_believed():
     verdict = judge.check(stand_in.good_history())
     assert verdict.ok, str(verdict)

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from tests.tools.child import Child, boot_seconds, wait_until
-from tests.tools.history import DurableSegment, Run
+from tests.tools.history import Backlog, DurableSegment, Run
 from tests.tools.log_line import boot_seconds_of, complete_lines, fields_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -231,6 +231,7 @@ class Agent:
         run = self.runs[number - 1]
         lines = self.log_lines(number)
         run.durable = self.durable_segments(number)
+        run.backlogs = backlogs_said(lines)
         run.late = late_at_the_end(lines)
         run.latest_said = max(delays_said(lines), default=0.0)
         run.said_unwritable = any("outbox cannot be written" in line for line in lines)
@@ -293,6 +294,15 @@ class Agent:
 
     def command(self, *arguments, seconds=20):
         return run_binary(self.binary, *arguments, seconds=seconds)
+
+
+def backlogs_said(lines):
+    found = []
+    for line in lines:
+        if "backlog behind the newest" in line:
+            fields = fields_of(line)
+            found.append(Backlog(fields["epoch"], int(fields["seq"]), fields["lane"]))
+    return found
 
 
 def delays_said(lines):

@@ -8,13 +8,15 @@ or refutes, the promises of DESIGN section 1:
   P1  nothing durable is lost; what a kill takes is at most `flush_interval` old
   P2  what is missing is reported as a gap, with its count
   P3  a duplicate is recognised by (device, epoch, seq) and is the same message; seq is never used
-      twice for other content; order in each lane holds
+      twice for other content; order in each lane holds, where the live lane is two: what became durable over
+      a connection goes before the backlog that waited when it was made, and each of the two is in order
 
 A simulated source of shape "ramp" makes the values themselves evidence: each read gives exactly 1
 more, so a run's values are consecutive from the first to the last, and the last one plus 1 says how many
 were taken: a count that neither the agent's log nor the number of arrivals has a part in.
 """
 
+import bisect
 import bisect
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -42,6 +44,15 @@ class DurableSegment:
     at: float = None  # boot-time seconds of the line
 
 
+@dataclass(frozen=True)
+class Backlog:
+    """One "backlog behind the newest" line: what is durable up to `seq` may come after what is newer. `seq` is the
+    newest that was durable when the agent said it, so that a line can excuse nothing that came before it."""
+    epoch: str
+    seq: int
+    lane: str
+
+
 @dataclass
 class Run:
     """One life of the agent's process, in boot-time seconds."""
@@ -49,6 +60,7 @@ class Run:
     ended: float
     killed: bool
     durable: list = field(default_factory=list)
+    backlogs: list = field(default_factory=list)
     ramp_series: int = 0  # how many ramp series this run's configuration has
     ramp_interval: float = 0.0  # seconds between two reads of the slowest of them
     asked_to_stop: float = None  # an orderly stop reads no more from here on, and may take seconds
@@ -103,6 +115,30 @@ def check(history, *, start_allowance=2.0, least_commits=None, least_punctual=No
     return judge.verdict()
 
 
+class _LaneOrder:
+    """The order of first arrivals in one lane of one epoch. A message may come after a newer one only as backlog: the
+    agent must have said that a backlog ends between the two; and what comes as backlog must come in order itself."""
+
+    def __init__(self, backlogs):
+        self._backlogs = backlogs
+        self._arrived = []  # seqs, ascending
+        self._newest_overtaken = 0
+
+    def arrived(self, message):
+        """None, or the seq of the message after which this one must not come."""
+        place = bisect.bisect(self._arrived, message.seq)
+        newer = self._arrived[place:place + 1]
+        self._arrived.insert(place, message.seq)
+        if not newer:
+            return None
+        if message.seq < self._newest_overtaken:
+            return self._newest_overtaken
+        self._newest_overtaken = message.seq
+        said = any(backlog.epoch == message.epoch and backlog.lane == message.lane
+                   and message.seq <= backlog.seq < newer[0] for backlog in self._backlogs)
+        return None if said else newer[0]
+
+
 class _Judge:
     def __init__(self, history, start_allowance):
         self._history = history
@@ -124,7 +160,8 @@ class _Judge:
         self._violations.append(text)
 
     def read_arrivals(self):
-        newest_in_lane = {}
+        orders = defaultdict(lambda: _LaneOrder(
+            [backlog for run in self._history.runs for backlog in run.backlogs]))
         for position, arrival in enumerate(self._history.arrivals):
             try:
                 message = wire.parse(arrival.topic, arrival.payload)
@@ -142,11 +179,10 @@ class _Judge:
             for index, gap in enumerate(message.gaps):
                 self._gaps[(*message.identity, index)] = (message.epoch, gap)
             lane = (message.device, message.epoch, message.lane)
-            newest = newest_in_lane.get(lane, 0)
-            if message.seq <= newest:
+            overtaken_by = orders[lane].arrived(message)
+            if overtaken_by is not None:
                 self._order_violations += 1
-                self._violation(f"{_name(message)} arrived after seq {newest} of the same lane")
-            newest_in_lane[lane] = max(newest, message.seq)
+                self._violation(f"{_name(message)} arrived after seq {overtaken_by} of the same lane")
 
     def compare_durable(self):
         received = {(message.epoch, message.seq): message for message in self._first.values()}
