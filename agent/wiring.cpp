@@ -97,7 +97,7 @@ class WiredAgent final : public Agent {
 
   StatusDocument status() const override {
     const BootTime now = loop_.clock().now();
-    const UtcReading utc = loop_.clock().utc();
+    const UtcReading utc = loop_.clock().utc_above_floor();
     StatusDocument document;
     document.version = build_facts::kVersion;
     document.device = configuration_.device_name;

@@ -42,9 +42,11 @@ void BootTable::load(std::span<const BootRow> rows) {
     const auto known = std::find_if(rows_.begin(), rows_.end(), [&row](const BootRow& r) { return r.boot == row.boot; });
     if (known == rows_.end()) {
       rows_.push_back(std::move(row));
-    } else if (row.source >= known->source) {
-      const bool same = is_sure(*known) && std::chrono::abs(row.offset - known->offset) <= kStepMin;
-      if (same) row.sure_from = std::min(row.sure_from, known->sure_from);
+    } else if (row.source < known->source) {
+      ran_free_ = true;
+    } else if (is_sure(*known) && std::chrono::abs(row.offset - known->offset) <= kStepMin && row.error_bound <= known->error_bound + kStepMin) {
+      known->sure_until = std::max(known->sure_until, row.sure_until);  // the agent began anew, the clock did not
+    } else {
       *known = std::move(row);
     }
   }
@@ -64,20 +66,27 @@ bool BootTable::observe(const BootId& boot, BootTime now, const UtcReading& utc)
     if (rows_.size() == kBootsMax) forget_oldest();
     rows_.push_back({.boot = boot, .offset = offset, .error_bound = utc.error_bound, .source = source, .seen = now,
                      .sure_from = now, .sure_until = now});
+    ran_free_ = false;
     return true;
   }
   BootRow& row = rows_.back();
   bool worth = now - row.seen >= kSeenStep;
   if (worth) row.seen = now;
-  if (source < row.source) return worth;  // it was synchronised once: that was better
+  if (source < row.source) {  // it was synchronised once: that was better
+    ran_free_ = true;
+    return worth;
+  }
 
   const nanoseconds moved = std::chrono::abs(offset - row.offset);
   const bool stepped = moved > kStepMin && moved > std::min(utc.error_bound, row.error_bound);
-  const bool surer = source > row.source || utc.error_bound * 2 < row.error_bound;
+  const bool surer = utc.error_bound * 2 < row.error_bound;
+  // Alone it may have drifted, by less than what the new observation leaves open.
+  const bool is_back = std::exchange(ran_free_, false) && (moved > kStepMin || utc.error_bound > row.error_bound);
   // A step says that the clock was wrong before, whatever it claimed: it is sure from now on only.
-  if (stepped || source > row.source) row.sure_from = now;
+  const bool is_new = stepped || is_back || source > row.source;
+  if (is_new) row.sure_from = now;
   row.sure_until = now;
-  if (!stepped && !surer) return worth;
+  if (!is_new && !surer) return worth;
   row.offset = offset;
   row.error_bound = utc.error_bound;
   row.source = source;
@@ -93,13 +102,13 @@ std::optional<BootTable::Utc> BootTable::utc_of(const BootId& boot, BootTime tim
   return between_neighbours(static_cast<std::size_t>(std::distance(found, rows_.rend())) - 1, time);
 }
 
-std::optional<nanoseconds> BootTable::floor() const {
+std::optional<nanoseconds> BootTable::floor(BootTime now) const {
   if (rows_.empty()) return std::nullopt;
   const BootRow& row = rows_.back();
-  if (is_sure(row)) return row.offset - error_at(row, row.seen);
+  if (is_sure(row)) return row.offset - error_at(row, now);
   const auto earliest = earliest_begin(rows_.size() - 1);
   if (!earliest) return std::nullopt;
-  return earliest->time_since_epoch();
+  return earliest->time_since_epoch() - now.time_since_epoch() / kDriftOneIn;
 }
 
 /// The boot began after the last sure one before it was last seen, and those in between.
@@ -119,7 +128,7 @@ BootTable::Utc BootTable::between_neighbours(std::size_t place, BootTime time) c
   const BootRow& row = rows_[place];
   const UtcTime said = utc_at(row, time);
   auto earliest = earliest_begin(place);
-  if (earliest) *earliest += time.time_since_epoch() - time.time_since_epoch() / kDriftOneIn;
+  if (earliest) *earliest = std::max(lowest_, *earliest + time.time_since_epoch() - time.time_since_epoch() / kDriftOneIn);
   std::optional<UtcTime> latest;
   nanoseconds elapsed = std::max(row.seen, time) - time;  // of this boot and those after it, as far as they were seen
   for (std::size_t after = place + 1; after < rows_.size() && !latest; ++after) {
@@ -131,7 +140,10 @@ BootTable::Utc BootTable::between_neighbours(std::size_t place, BootTime time) c
     }
   }
   if (!earliest || !latest || *latest < *earliest) {
-    return {std::max({said, earliest.value_or(lowest_), lowest_}), kUnknownError, false};
+    const UtcTime least = earliest.value_or(lowest_);
+    // Nothing is known to be later: but what is told must hold for any instant up to so long after the least.
+    const bool is_possible = said >= least && (least == UtcTime{} || said - least <= kUnknownError);
+    return {is_possible ? said : least, kUnknownError, false};
   }
   const UtcTime believed = said >= *earliest && said <= *latest ? said : *earliest + (*latest - *earliest) / 2;
   return {believed, std::max(*latest - believed, believed - *earliest), false};

@@ -44,7 +44,7 @@ class BootTable {
   /// A free-running clock is wrong by one part in so many, at most: 200 ppm. Crystals of boards are sold with 20
   /// to 100 over their temperatures.
   static constexpr int kDriftOneIn = 5'000;
-  /// Said of a boot of which nothing is known but an unsynchronised clock.
+  /// Said of a boot of which nothing is known but an unsynchronised clock and the floor: an agent is not older by more.
   static constexpr nanoseconds kUnknownError = std::chrono::days{3650};
 
   /// `lowest`: no UTC is earlier, whatever clocks say.
@@ -64,9 +64,9 @@ class BootTable {
   /// Nothing for a boot that is not known.
   std::optional<Utc> utc_of(const BootId& boot, BootTime time) const;
 
-  /// The earliest UTC that the beginning of the newest boot can have had: what was last sure, and the time
-  /// that boots took since. Nothing if no boot ever was synchronised.
-  std::optional<nanoseconds> floor() const;
+  /// The earliest UTC that the beginning of the newest boot can have had, as far as its clock can tell at `now`: what
+  /// was last sure, and the time that boots took since. Nothing if no boot ever was synchronised.
+  std::optional<nanoseconds> floor(BootTime now) const;
 
   std::span<const BootRow> rows() const noexcept { return rows_; }
 
@@ -76,6 +76,7 @@ class BootTable {
   void forget_oldest();
 
   UtcTime lowest_;
+  bool ran_free_ = false;      ///< the newest boot was synchronised once, and at the last look it was not
   std::vector<BootRow> rows_;  ///< in the order the boots happened
 };
 

@@ -92,12 +92,39 @@ TEST(BootTable, BelievesASteppedClockFromTheStepOn) {
             milliseconds{5} + BootTable::kStepMin + free_run(hours{1}));
 }
 
+TEST(BootTable, TakesAnewWhatASynchronisedClockSaysAfterItRanFree) {
+  BootTable table;
+  table.observe(kFirst, at(hours{1}), synchronised(kNoon, milliseconds{1}));
+  table.observe(kFirst, at(hours{2}), unsynchronised(kNoon + hours{1}));
+  EXPECT_TRUE(table.observe(kFirst, at(hours{9}), synchronised(kNoon + hours{8}, milliseconds{300})));
+  EXPECT_EQ(table.utc_of(kFirst, at(hours{9}))->error_bound, milliseconds{300} + BootTable::kStepMin);
+  EXPECT_EQ(table.utc_of(kFirst, at(hours{5}))->error_bound, milliseconds{300} + BootTable::kStepMin + free_run(hours{4}));
+}
+
+TEST(BootTable, StaysSureOfABootOverARestartOfTheAgent) {
+  BootTable table;
+  table.observe(kFirst, at(hours{9}), synchronised(kNoon + hours{8}));
+  const BootRow stored[] = {{kFirst, (kNoon - hours{1}).time_since_epoch(), milliseconds{5}, BootRow::Source::kernel, at(hours{3}),
+                             at(hours{1}), at(hours{3})}};
+  table.load(stored);
+  EXPECT_EQ(table.utc_of(kFirst, at(hours{2}))->error_bound, milliseconds{5} + BootTable::kStepMin);
+  EXPECT_EQ(table.utc_of(kFirst, at(hours{9}))->error_bound, milliseconds{5} + BootTable::kStepMin);
+}
+
 TEST(BootTable, GivesNoUtcBelowTheLowestInstant) {
   BootTable table{kNoon};
   table.observe(kFirst, at(minutes{1}), unsynchronised(UtcTime{days{1}}));
   EXPECT_EQ(table.utc_of(kFirst, at(minutes{1}))->time, kNoon);
   EXPECT_EQ(table.utc_of(kFirst, at(minutes{1}))->error_bound, BootTable::kUnknownError);
-  EXPECT_FALSE(table.floor());  // that is another's to say
+  EXPECT_FALSE(table.floor(at(minutes{1})));  // that is another's to say
+}
+
+TEST(BootTable, BelievesNoClockThatIsFartherAheadThanTheErrorTold) {
+  BootTable table{kNoon};
+  table.observe(kFirst, at({}), unsynchronised(kNoon + BootTable::kUnknownError));
+  EXPECT_EQ(table.utc_of(kFirst, at({}))->time, kNoon + BootTable::kUnknownError);
+  table.observe(kSecond, at({}), unsynchronised(kNoon + BootTable::kUnknownError + seconds{1}));
+  EXPECT_EQ(table.utc_of(kSecond, at({}))->time, kNoon);
 }
 
 TEST(BootTable, KnowsThatThisBootBeganAfterWhatWasSureBefore) {
@@ -105,20 +132,20 @@ TEST(BootTable, KnowsThatThisBootBeganAfterWhatWasSureBefore) {
   table.observe(kFirst, at(minutes{10}), synchronised(kNoon));
   table.observe(kFirst, at(minutes{40}), synchronised(kNoon + minutes{30}));  // seen
   constexpr nanoseconds kError = milliseconds{5} + BootTable::kStepMin;
-  EXPECT_EQ(table.floor(), (kNoon - minutes{10}).time_since_epoch() - kError);
+  EXPECT_EQ(table.floor(at(minutes{40})), (kNoon - minutes{10}).time_since_epoch() - kError);
   table.observe(kSecond, at(minutes{1}), unsynchronised(UtcTime{days{1}}));
-  EXPECT_EQ(table.floor(), (kNoon + minutes{30}).time_since_epoch() - kError);
+  EXPECT_EQ(table.floor(at({})), (kNoon + minutes{30}).time_since_epoch() - kError);
   table.observe(kSecond, at(minutes{21}), unsynchronised(UtcTime{days{1}}));
   table.observe(kThird, at(minutes{1}), unsynchronised(UtcTime{days{1}}));
   const nanoseconds second = minutes{21} - free_run(minutes{21});
-  EXPECT_EQ(table.floor(), (kNoon + minutes{30}).time_since_epoch() - kError + second);
+  EXPECT_EQ(table.floor(at({})), (kNoon + minutes{30}).time_since_epoch() - kError + second);
 }
 
 TEST(BootTable, LetsASynchronisedClockLowerTheFloorThatALyingOneRaised) {
   BootTable table;
   table.observe(kFirst, at(minutes{1}), synchronised(kNoon + days{3650}));
   table.observe(kSecond, at(minutes{1}), synchronised(kNoon));
-  EXPECT_LT(*table.floor(), kNoon.time_since_epoch());
+  EXPECT_LT(*table.floor(at(minutes{1})), kNoon.time_since_epoch());
 }
 
 TEST(BootTable, KeepsTheNewestSureBootHoweverManyFollow) {
@@ -129,7 +156,7 @@ TEST(BootTable, KeepsTheNewestSureBootHoweverManyFollow) {
   }
   EXPECT_EQ(table.rows().size(), BootTable::kBootsMax);
   EXPECT_EQ(table.rows().front().boot, "sure");
-  EXPECT_GT(*table.floor(), (kNoon + hours{8}).time_since_epoch());  // and 512 minutes since
+  EXPECT_GT(*table.floor(at({})), (kNoon + hours{8}).time_since_epoch());  // and 512 minutes since
 }
 
 TEST(BootTable, PutsABootThatNeverSynchronisedBetweenItsNeighbours) {
