@@ -14,7 +14,7 @@ constexpr std::size_t kEncipheredAhead = 64U << 10U;
 
 Relay::Relay(std::unique_ptr<Wire> paho, std::unique_ptr<Wire> broker, std::unique_ptr<RecordLayer> records,
              std::optional<WebSocketHost> host)
-    : paho_{std::move(paho)}, broker_{std::move(broker)}, records_{std::move(records)}, host_{std::move(host)} {}
+    : paho_{std::move(paho)}, broker_{std::move(broker)}, records_{std::move(records)}, host_{std::move(host)}, guard_{host_.has_value()} {}
 
 void Relay::start(std::function<void(End)> ended) {
   ended_ = std::move(ended);
@@ -62,9 +62,15 @@ bool Relay::carry_up() {
 
 bool Relay::carry_down() {
   for (;;) {
+    const std::size_t known = paho_->outgoing().size();
     const auto read = records_->read(paho_->outgoing());
     if (!read) {
       end({.by_peer = true, .error = read.error()});
+      return false;
+    }
+    if (auto sane = guard_.look(paho_->outgoing().front().subspan(known)); !sane) {
+      paho_->outgoing().clear();
+      end({.by_peer = true, .error = sane.error()});
       return false;
     }
     const std::size_t before = paho_->outgoing().size();

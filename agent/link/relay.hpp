@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 
+#include "agent/link/packet_guard.hpp"
 #include "agent/link/record_layer.hpp"
 #include "agent/link/websocket_host.hpp"
 #include "agent/link/wire.hpp"
@@ -55,6 +56,7 @@ class Relay {
   std::unique_ptr<Wire> broker_;
   std::unique_ptr<RecordLayer> records_;
   std::optional<WebSocketHost> host_;
+  PacketGuard guard_;
   std::function<void(End)> ended_;
   bool goodbye_said_ = false;
   bool closing_ = false;

@@ -67,6 +67,14 @@ TEST_F(RelayTest, CarriesBytesBothWays) {
   EXPECT_FALSE(end);
 }
 
+TEST_F(RelayTest, EndsBeforePahoHearsOfAPacketOf256MiB) {
+  make();
+  ASSERT_EQ(::write(broker.get(), "\x20\x03\0\0\0\x30\xff\xff\xff\x7fxxx", 13), 13);
+  EXPECT_EQ(read_all(paho), "");
+  ASSERT_TRUE(end && end->error);
+  EXPECT_NE(end->error->sentence().find("268435455 bytes"), std::string::npos);
+}
+
 TEST_F(RelayTest, CarriesMoreThanAllItsBuffersHold) {
   make();
   const std::size_t size = fill(paho, 4'000'000);
