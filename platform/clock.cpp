@@ -72,7 +72,8 @@ std::optional<unsigned> digits(std::string_view text, std::size_t position, std:
 }  // namespace
 
 UtcTime Clock::floor() const {
-  return std::max(lowest_, UtcTime{nanoseconds{floor_.load()} + now().time_since_epoch()});
+  const nanoseconds up = now().time_since_epoch();
+  return std::max(lowest_, UtcTime{nanoseconds{floor_.load()} + up - up / kDriftOneIn});
 }
 
 UtcReading Clock::utc_above_floor() const {

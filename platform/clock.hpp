@@ -53,7 +53,12 @@ class Clock {
   virtual const BootId& boot_id() const = 0;
 
   UtcTime lowest() const noexcept { return lowest_; }
-  /// UTC is not earlier than this. Grows with boot time; 1970 until somebody has said better.
+  /// A free-running clock is wrong by one part in so many, at most: 200 ppm. Crystals of boards are sold with 20
+  /// to 100 over their temperatures.
+  static constexpr int kDriftOneIn = 5'000;
+
+  /// UTC is not earlier than this. Grows with boot time, as slowly as the clock may be fast; 1970 until somebody
+  /// has said better.
   UtcTime floor() const;
   /// Says that at boot time 0 it was at least `since_1970`. The newest word counts, also a lower one: who was
   /// sure of a time may learn that it was wrong. The instant given to the constructor stays.

@@ -102,13 +102,13 @@ std::optional<BootTable::Utc> BootTable::utc_of(const BootId& boot, BootTime tim
   return between_neighbours(static_cast<std::size_t>(std::distance(found, rows_.rend())) - 1, time);
 }
 
-std::optional<nanoseconds> BootTable::floor(BootTime now) const {
+std::optional<nanoseconds> BootTable::floor() const {
   if (rows_.empty()) return std::nullopt;
   const BootRow& row = rows_.back();
-  if (is_sure(row)) return row.offset - error_at(row, now);
+  if (is_sure(row)) return row.offset - error_at(row, row.sure_until);
   const auto earliest = earliest_begin(rows_.size() - 1);
   if (!earliest) return std::nullopt;
-  return earliest->time_since_epoch() - now.time_since_epoch() / kDriftOneIn;
+  return earliest->time_since_epoch();
 }
 
 /// The boot began after the last sure one before it was last seen, and those in between.

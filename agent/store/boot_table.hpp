@@ -41,9 +41,7 @@ class BootTable {
   static constexpr milliseconds kStepMin{20};
   /// `seen` bounds where the next boot can lie; ten minutes are fine enough and spare the flash.
   static constexpr std::chrono::minutes kSeenStep{10};
-  /// A free-running clock is wrong by one part in so many, at most: 200 ppm. Crystals of boards are sold with 20
-  /// to 100 over their temperatures.
-  static constexpr int kDriftOneIn = 5'000;
+  static constexpr int kDriftOneIn = Clock::kDriftOneIn;
   /// Said of a boot of which nothing is known but an unsynchronised clock and the floor: an agent is not older by more.
   static constexpr nanoseconds kUnknownError = std::chrono::days{3650};
 
@@ -64,9 +62,9 @@ class BootTable {
   /// Nothing for a boot that is not known.
   std::optional<Utc> utc_of(const BootId& boot, BootTime time) const;
 
-  /// The earliest UTC that the beginning of the newest boot can have had, as far as its clock can tell at `now`: what
-  /// was last sure, and the time that boots took since. Nothing if no boot ever was synchronised.
-  std::optional<nanoseconds> floor(BootTime now) const;
+  /// The earliest UTC that the beginning of the newest boot can have had: what was last sure, and the time
+  /// that boots took since. Nothing if no boot ever was synchronised.
+  std::optional<nanoseconds> floor() const;
 
   std::span<const BootRow> rows() const noexcept { return rows_; }
 

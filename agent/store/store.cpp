@@ -131,7 +131,7 @@ struct Store::Impl {
   }
 
   void note_floor() {
-    if (const auto floor = boots.floor(loop.clock().now())) loop.clock().note_floor(*floor);
+    if (const auto floor = boots.floor()) loop.clock().note_floor(*floor);
   }
 
   /// Now, or as soon as the present work is back; not while the disk is left alone.

@@ -106,7 +106,7 @@ def _message(topic, document):
     if document["v"] != 1:
         raise ValueError(f"version {document['v']}, we know 1")
     boot_ms = document["time"]["boot_ms"]
-    utc_start = _utc_seconds(document["time"]["start"])
+    utc_start = utc_seconds(document["time"]["start"])
     times = document.get("times", ())
     samples = []
     summaries = []
@@ -158,7 +158,7 @@ def _number(value):
     return value
 
 
-def _utc_seconds(text):
+def utc_seconds(text):
     if text is None:
         return None
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()

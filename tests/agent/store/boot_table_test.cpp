@@ -116,7 +116,7 @@ TEST(BootTable, GivesNoUtcBelowTheLowestInstant) {
   table.observe(kFirst, at(minutes{1}), unsynchronised(UtcTime{days{1}}));
   EXPECT_EQ(table.utc_of(kFirst, at(minutes{1}))->time, kNoon);
   EXPECT_EQ(table.utc_of(kFirst, at(minutes{1}))->error_bound, BootTable::kUnknownError);
-  EXPECT_FALSE(table.floor(at(minutes{1})));  // that is another's to say
+  EXPECT_FALSE(table.floor());  // that is another's to say
 }
 
 TEST(BootTable, BelievesNoClockThatIsFartherAheadThanTheErrorTold) {
@@ -132,20 +132,20 @@ TEST(BootTable, KnowsThatThisBootBeganAfterWhatWasSureBefore) {
   table.observe(kFirst, at(minutes{10}), synchronised(kNoon));
   table.observe(kFirst, at(minutes{40}), synchronised(kNoon + minutes{30}));  // seen
   constexpr nanoseconds kError = milliseconds{5} + BootTable::kStepMin;
-  EXPECT_EQ(table.floor(at(minutes{40})), (kNoon - minutes{10}).time_since_epoch() - kError);
+  EXPECT_EQ(table.floor(), (kNoon - minutes{10}).time_since_epoch() - kError);
   table.observe(kSecond, at(minutes{1}), unsynchronised(UtcTime{days{1}}));
-  EXPECT_EQ(table.floor(at({})), (kNoon + minutes{30}).time_since_epoch() - kError);
+  EXPECT_EQ(table.floor(), (kNoon + minutes{30}).time_since_epoch() - kError);
   table.observe(kSecond, at(minutes{21}), unsynchronised(UtcTime{days{1}}));
   table.observe(kThird, at(minutes{1}), unsynchronised(UtcTime{days{1}}));
   const nanoseconds second = minutes{21} - free_run(minutes{21});
-  EXPECT_EQ(table.floor(at({})), (kNoon + minutes{30}).time_since_epoch() - kError + second);
+  EXPECT_EQ(table.floor(), (kNoon + minutes{30}).time_since_epoch() - kError + second);
 }
 
 TEST(BootTable, LetsASynchronisedClockLowerTheFloorThatALyingOneRaised) {
   BootTable table;
   table.observe(kFirst, at(minutes{1}), synchronised(kNoon + days{3650}));
   table.observe(kSecond, at(minutes{1}), synchronised(kNoon));
-  EXPECT_LT(*table.floor(at(minutes{1})), kNoon.time_since_epoch());
+  EXPECT_LT(*table.floor(), kNoon.time_since_epoch());
 }
 
 TEST(BootTable, KeepsTheNewestSureBootHoweverManyFollow) {
@@ -156,7 +156,7 @@ TEST(BootTable, KeepsTheNewestSureBootHoweverManyFollow) {
   }
   EXPECT_EQ(table.rows().size(), BootTable::kBootsMax);
   EXPECT_EQ(table.rows().front().boot, "sure");
-  EXPECT_GT(*table.floor(at({})), (kNoon + hours{8}).time_since_epoch());  // and 512 minutes since
+  EXPECT_GT(*table.floor(), (kNoon + hours{8}).time_since_epoch());  // and 512 minutes since
 }
 
 TEST(BootTable, PutsABootThatNeverSynchronisedBetweenItsNeighbours) {

@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`./dev campaign clocks`: boards that start in 1970, clocks ten years off, stepped there and back, NTP that comes late, lies or goes;
+every reading's time must be right, or say how wrong it may be.
+
+First thousands of scenes with the real store and a clock moved by hand (build/release/tests/campaigns/clocks, one process a core);
+then the real binary against a real broker, with a wall clock of its own (tests/tools/own_clock.py).
+"""
+
+import argparse
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.tools import own_clock  # noqa: E402
+from tests.tools.agent import Agent, find_binary, ramp_source  # noqa: E402
+from tests.tools.broker import Broker  # noqa: E402
+from tests.tools.certificates import CertificateAuthority  # noqa: E402
+from tests.tools.child import boot_seconds, wait_until  # noqa: E402
+from tests.tools.consumer import Consumer  # noqa: E402
+from tests.tools.message import utc_seconds  # noqa: E402
+from tests.tools.scratch import Scratch  # noqa: E402
+
+PROGRAM = Path(__file__).resolve().parents[2] / "build/release/tests/campaigns/clocks"
+BREAKS = ("believe", "stamp-at-once", "no-drift", "forget-floor")
+YEAR = 365.25 * 86400
+CORRECTED_WITHIN = 1.0
+# Readings are taken every 0.1 s. A machine with other work may hold a process up; a clock must not.
+PAUSE_SECONDS_MAX = 3.0
+PATIENCE = 60
+
+
+def main():
+    arguments = parse_arguments()
+    seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
+    print(f"seed {seed} (repeat with --seed {seed} --jobs {arguments.jobs}), {arguments.count} scenes", flush=True)
+    figures, violations = in_process(arguments, seed)
+    reason = own_clock.unavailable_because()
+    if reason:
+        print(f"SKIPPED: the real binary: {reason}")
+        real = Counter()
+    else:
+        with Scratch("clocks") as scratch:
+            real, found = with_the_binary(Path(arguments.binary) if arguments.binary else find_binary(), scratch,
+                                          random.Random(seed), arguments.steps, believed=arguments.break_ == "believe")
+            violations += found
+            if found:
+                print(f"logs are left in {scratch.keep()}")
+    for violation in violations[:20]:
+        print(f"violation: {violation}")
+    line = {**figures, **{f"binary_{key}": value for key, value in real.items()}, "violations": len(violations)}
+    print(" ".join(f"{key}={value}" for key, value in line.items()))
+    return 1 if violations else 0
+
+
+def parse_arguments(words=None):
+    parser = argparse.ArgumentParser(prog="./dev campaign clocks", description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--seed", type=int, help="default: random, printed")
+    parser.add_argument("--count", type=int, default=20_000, help="scenes with the store alone (20000)")
+    parser.add_argument("--steps", type=int, default=40, help="steps of the running agent's clock (40)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (one a core)")
+    parser.add_argument("--break", dest="break_", choices=BREAKS, help="break something so, to see this campaign fail")
+    parser.add_argument("--binary", help="agent to run; default: FIELDPOST_BINARY, else the built one")
+    parser.add_argument("--program", type=Path, default=PROGRAM, help=argparse.SUPPRESS)
+    return parser.parse_args(words)
+
+
+def in_process(arguments, seed):
+    share = -(-arguments.count // arguments.jobs)
+    broken = ["--break", arguments.break_] if arguments.break_ else []
+    running = [subprocess.Popen([arguments.program, "--seed", str((seed << 20) + number * share), "--count", str(share), *broken],
+                                stdout=subprocess.PIPE, text=True) for number in range(arguments.jobs)]
+    total, violations, worst = Counter(), [], 0
+    for process in running:
+        output = process.communicate()[0].splitlines()
+        violations += [line.removeprefix("violation: ") for line in output if line.startswith("violation: ")]
+        figures = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", output[-1])} if output else {}
+        if process.returncode not in (0, 1) or "violations" not in figures:
+            violations.append(f"a process ended with {process.returncode} and no figures")
+        figures.pop("violations", None)
+        worst = max(worst, figures.pop("corrected_worst_ms", 0))
+        total.update(figures)
+    if total["scenes"] < arguments.count and not violations:
+        violations.append(f"only {total['scenes']} scenes were done")
+    return {**total, "corrected_worst_ms": worst}, violations
+
+
+# --- the real binary ---
+
+def with_the_binary(binary, scratch, chance, steps, believed=False, scenes=None):
+    """`believed`: the kernel calls any time synchronised, which must be seen as lies."""
+    authority = CertificateAuthority(scratch.folder("ca"))
+    figures, violations = Counter(), []
+    with Broker(scratch.folder("broker"), authority) as broker, Consumer(broker, authority.client("consumer")) as consumer:
+        for number, scene in enumerate(scenes or (late_ntp, ten_years_ahead, stepped)):
+            clock = own_clock.OwnClock(scratch.folder(f"clock-{number}"))
+            if believed:
+                clock.set = lambda utc, synchronised=False, error=0.0, given=clock.set: given(utc, True, 0.001)
+            name = f"board-{number + 1}"
+            agent = Agent(clock.wrap(binary), scratch.folder(name), name=name, broker=broker, certificate=authority.client(name),
+                          flush_interval=0.2, sections={**ramp_source(series=3), "self": {"enabled": False}})
+            stage = Stage(agent, clock, broker, consumer, chance, steps)
+            try:
+                scene(stage)
+                agent.stop()
+            except (TimeoutError, RuntimeError) as error:
+                violations.append(f"{scene.__name__}: {error}")
+            finally:
+                agent.abandon()
+            found, said = judge(stage)
+            figures.update(found)
+            figures["pause_max_ms"] = max(figures["pause_max_ms"] - found["pause_max_ms"], found["pause_max_ms"])
+            figures["worst_ms"] = max(figures["worst_ms"] - found["worst_ms"], found["worst_ms"])
+            figures["scenes"] += 1
+            violations += [f"{scene.__name__}: {what}" for what in said]
+            print(f"  {scene.__name__}: " + " ".join(f"{key}={value}" for key, value in found.items()), flush=True)
+    return figures, violations
+
+
+class Stage:
+    """What a scene plays on, and since when the time has been known (by boot time; None: never)."""
+
+    def __init__(self, agent, clock, broker, consumer, chance, steps):
+        self.agent, self.clock, self.broker, self.consumer = agent, clock, broker, consumer
+        self.chance, self.steps = chance, steps
+        self.known_since = None
+
+    def messages(self):
+        return [(arrival.received, json.loads(arrival.payload)) for arrival in self.consumer.snapshot()
+                if arrival.topic.split("/")[1] == self.agent.name]
+
+    def wait_for_messages(self, more=5):
+        wanted = len(self.messages()) + more
+        wait_until(lambda: len(self.messages()) >= wanted, PATIENCE, f"{more} more messages of {self.agent.name}")
+
+    def synchronise(self):
+        self.clock.synchronise()
+        time.sleep(1.0)  # the agent looks at the clock with each commit, every 0.2 s
+        self.known_since = self.known_since or boot_seconds()
+
+
+def late_ntp(stage):
+    """Starts in 1970, connects all the same, sends marked readings; loses the broker, learns the time, sends the rest right."""
+    stage.clock.set(60)
+    stage.agent.start()
+    stage.agent.wait_for_log("certificate accepted before its time", seconds=PATIENCE)
+    stage.wait_for_messages(10)
+    stage.broker.stop()
+    time.sleep(4)
+    stage.synchronise()
+    time.sleep(1)
+    stage.broker.start()
+    stage.consumer.wait_subscribed()
+    stage.wait_for_messages(15)
+
+
+def ten_years_ahead(stage):
+    """Takes the broker's certificate for expired, keeps everything, and sends it right when the time is known."""
+    stage.clock.set(time.time() + 10 * YEAR)
+    stage.agent.start()
+    stage.agent.wait_for_log("expired at", seconds=PATIENCE)
+    time.sleep(2)
+    stage.synchronise()
+    stage.wait_for_messages(15)
+
+
+def stepped(stage):
+    """A clock that goes back and forth while the agent runs, is killed and starts again; NTP comes and goes."""
+    stage.clock.set(time.time() - 3600)
+    stage.agent.start()
+    stage.wait_for_messages(3)
+    for number in range(stage.steps):
+        match stage.chance.randrange(4):
+            case 0:
+                stage.clock.set(stage.chance.uniform(0, 1000))
+            case 1:
+                stage.clock.set(float(1 << 31))
+            case 2:
+                stage.clock.step(stage.chance.choice((3600, -3600, 10 * YEAR, -10 * YEAR, 2, -2)))
+            case 3:
+                stage.synchronise()
+        time.sleep(stage.chance.uniform(0.1, 0.8))
+        if number % 15 == 14:
+            stage.agent.kill()
+            stage.agent.start()
+    stage.synchronise()
+    stage.wait_for_messages(10)
+
+
+def judge(stage):
+    """Holds every message against this machine's own clock, which nobody touched."""
+    figures, violations = Counter(messages=0, trusted=0, untrusted=0, corrected=0, readings=0, worst_ms=0, pause_max_ms=0), []
+    offset = own_clock.true_offset()
+    taken, seen = defaultdict(dict), {}
+    for received, document in stage.messages():
+        base = document["time"]
+        wrong = utc_seconds(base["start"]) - (offset + base["boot_ms"] / 1000)
+        identity = (document["epoch"], document["seq"])
+        content = json.dumps({**document, "time": None})
+        if seen.setdefault(identity, content) != content:
+            violations.append(f"{identity} was used for two messages")
+        figures["messages"] += 1
+        figures["trusted" if base["trusted"] else "untrusted"] += 1
+        if abs(wrong) * 1000 > base["error_ms"] + 2:
+            violations.append(f"seq {document['seq']} is wrong by {wrong:.3f} s and says {base['error_ms']} ms")
+        known = stage.known_since is not None and received > stage.known_since
+        if known and not base["trusted"]:
+            violations.append(f"seq {document['seq']} came {received - stage.known_since:.1f} s after the time was known, and is not trusted")
+        if base["trusted"]:
+            figures["worst_ms"] = max(figures["worst_ms"], round(abs(wrong) * 1000))
+            if abs(wrong) > CORRECTED_WITHIN:
+                violations.append(f"seq {document['seq']} is trusted and wrong by {wrong:.3f} s")
+            if stage.known_since is not None and base["boot_ms"] / 1000 < stage.known_since - 1.5:
+                figures["corrected"] += 1
+        collect(document, taken)
+    for series, by_time in taken.items():
+        times = sorted(by_time)
+        figures["readings"] += len(times)
+        lives = [run.started for run in stage.agent.runs[1:]]
+        for before, after in zip(times, times[1:]):
+            if any(before < began * 1000 + 100 and began * 1000 < after + 2000 for began in lives):
+                continue  # killed in between
+            figures["pause_max_ms"] = max(figures["pause_max_ms"], after - before)
+            if after - before > PAUSE_SECONDS_MAX * 1000:
+                violations.append(f"{series} was not read for {after - before} ms")
+            if by_time[after] != by_time[before] + 1:
+                violations.append(f"{series}: {by_time[after]} follows {by_time[before]}")
+    if not figures["trusted"]:
+        violations.append("no message with a trusted time came")
+    return figures, violations
+
+
+def collect(document, taken):
+    """Of every series: boot time in milliseconds -> value."""
+    vectors = document.get("times", [])
+    for entry in document.get("series", ()):
+        samples = entry.get("samples")
+        if not samples:
+            continue
+        offsets = vectors[samples["t"]]
+        labels = json.dumps(entry["labels"], sort_keys=True)
+        for moment, value in zip(offsets, samples["v"]):
+            taken[labels][document["time"]["boot_ms"] + moment] = value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
