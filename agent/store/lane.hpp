@@ -17,6 +17,10 @@ enum class Lane : std::uint8_t {
 
 inline constexpr std::array kLanes{Lane::alert, Lane::event, Lane::live, Lane::bulk};
 
+/// By lane, percent of the quota that no other lane can push it out of; 100 in all. What a lane leaves free others may use.
+using LaneShares = std::array<std::int64_t, kLanes.size()>;
+inline constexpr LaneShares kLaneShares{15, 15, 40, 30};
+
 /// As topics, messages and logs spell them.
 constexpr std::string_view to_string(Lane lane) noexcept {
   switch (lane) {

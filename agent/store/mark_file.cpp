@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two slots, 4096 bytes apart (so that no page holds both). A slot: magic "FPMK", CRC-32C of what
 // follows, count, epoch, newest seq, newest acknowledged, oldest waiting, readings that wait by lane; little-endian. The slot with
-// the higher count is the newer one.
+// the higher count is the newer one. Behind it: the newest row handed out by lane, and a CRC-32C of it and all before it. An
+// agent that does not know of that writes only the slot, and the CRC is wrong then.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@ namespace {
 
 constexpr std::uint32_t kMagic = 0x4B4D5046;  // "FPMK"
 constexpr std::size_t kSlotBytes = 48 + 8 * kLanes.size();
+constexpr std::size_t kFullSlotBytes = kSlotBytes + 8 * kLanes.size() + 4;
 constexpr off_t kSlotDistance = 4096;
 
 struct Slot {
@@ -39,6 +41,10 @@ std::vector<std::byte> slot_bytes(const Slot& slot) {
   out.u32(kMagic);
   out.u32(crc32c(content.view()));
   out.bytes(content.view());
+  if (slot.marks.handed_out) {
+    for (const std::int64_t row : *slot.marks.handed_out) out.u64(static_cast<std::uint64_t>(row));
+    out.u32(crc32c(out.view()));
+  }
   return std::move(out).take();
 }
 
@@ -46,7 +52,7 @@ std::optional<Slot> read_slot(std::span<const std::byte> bytes) {
   ByteReader in{bytes};
   const std::uint32_t magic = in.u32();
   const std::uint32_t crc = in.u32();
-  if (in.failed() || magic != kMagic || crc != crc32c(bytes.subspan(8))) return std::nullopt;
+  if (in.failed() || magic != kMagic || crc != crc32c(bytes.subspan(8, kSlotBytes - 8))) return std::nullopt;
   Slot slot;
   slot.count = in.u64();
   slot.marks.epoch = in.u64();
@@ -54,6 +60,10 @@ std::optional<Slot> read_slot(std::span<const std::byte> bytes) {
   slot.marks.newest_acknowledged = in.u64();
   slot.marks.oldest_waiting = in.u64();
   for (std::uint64_t& readings : slot.marks.waiting) readings = in.u64();
+  if (bytes.size() != kFullSlotBytes) return slot;
+  std::array<std::int64_t, kLanes.size()> handed_out{};
+  for (std::int64_t& row : handed_out) row = static_cast<std::int64_t>(in.u64());
+  if (in.u32() == crc32c(bytes.first(kFullSlotBytes - 4))) slot.marks.handed_out = handed_out;
   return slot;
 }
 
@@ -69,11 +79,11 @@ class MarkFile final : public MarkStorage {
     }
     std::optional<Slot> newest;
     for (const off_t place : {off_t{0}, kSlotDistance}) {
-      std::array<std::byte, kSlotBytes> bytes{};
+      std::array<std::byte, kFullSlotBytes> bytes{};
       const ssize_t count = ::pread(file.get(), bytes.data(), bytes.size(), place);
       if (count < 0) return errno_error("read " + path_, errno);
-      if (static_cast<std::size_t>(count) != bytes.size()) continue;
-      const auto slot = read_slot(bytes);
+      if (static_cast<std::size_t>(count) < kSlotBytes) continue;
+      const auto slot = read_slot(std::span{bytes}.first(static_cast<std::size_t>(count)));
       if (slot && (!newest || slot->count > newest->count)) newest = slot;
     }
     if (!newest) return std::optional<Marks>{};

@@ -24,6 +24,8 @@ struct Marks {
   std::uint64_t newest_acknowledged = 0;
   std::uint64_t oldest_waiting = 0;       ///< of this epoch; 0: nothing waits. For the report, should the database be lost
   std::array<std::uint64_t, kLanes.size()> waiting{};  ///< readings, of all epochs; likewise
+  /// By lane: rows up to this may have been handed out, by this process or another. Nothing: not known, so all may have been.
+  std::optional<std::array<std::int64_t, kLanes.size()>> handed_out{};
 
   /// True if a lost database would have taken something with it.
   bool any_waits() const noexcept {

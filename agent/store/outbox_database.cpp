@@ -10,6 +10,7 @@
 #include <bit>
 #include <utility>
 
+#include "agent/store/outbox_rewrite.hpp"
 #include "agent/store/outbox_transaction.hpp"
 #include "agent/store/schema.hpp"
 
@@ -28,6 +29,12 @@ constexpr const char* kSchema =
     " boot TEXT NOT NULL, readings INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,"
     " first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL, PRIMARY KEY(cause, lane, epoch, boot)) WITHOUT ROWID;";
 
+/// What schema 2 has and 1 had not: of the segments that were made of several, the number of the oldest. A version before it
+/// leaves the table alone.
+constexpr const char* kSchema2 =
+    "CREATE TABLE merged(row INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL, thinned INTEGER NOT NULL);"
+    "UPDATE property SET value = 2 WHERE name = 'schema';";
+
 /// A change that was refused for want of pages is tried again with so many more dropped.
 constexpr std::int64_t kSlackPages = 16;
 constexpr int kAttemptsMax = 4;
@@ -38,24 +45,47 @@ std::int64_t wal_bytes_of(const OutboxOptions& options) {
 
 }  // namespace
 
+std::int64_t OutboxDatabase::weight_of(std::int64_t bytes) {
+  constexpr std::int64_t kRowBytes = 100;
+  return std::clamp<std::int64_t>(bytes, 0, kSegmentBytesMax) + kRowBytes;
+}
+
+std::int64_t OutboxDatabase::share_bytes(Lane lane) const {
+  constexpr std::int64_t kFilledPercent = 85;  // of its pages, with what is in them of trees
+  return pages_max() * page_bytes_ * kFilledPercent / 100 * options_.lane_percent[index(lane)] / 100;
+}
+
 std::int64_t OutboxDatabase::pages_max() const {
   return (std::max(options_.quota_bytes, kQuotaBytesMin) - wal_bytes_of(options_)) / page_bytes_;
 }
 
-Result<OutboxDatabase> OutboxDatabase::open(const OutboxOptions& options, const BootTable& boots, ReadFailures& failures) {
+Result<OutboxDatabase> OutboxDatabase::open(const OutboxOptions& options, const BootTable& boots, ReadFailures& failures,
+                                            HandedOut& handed_out) {
   Sqlite::Options sqlite;
   sqlite.wal_bytes_max = wal_bytes_of(options);
   sqlite.page_bytes = kPageBytes;
   sqlite.vfs = options.vfs;
   Sqlite database = TRY(Sqlite::open(options.path, sqlite));
   TRY(make_tables(database, kSchema, kTables));
-  OutboxDatabase outbox{std::move(database), options, boots, failures};
+  OutboxDatabase outbox{std::move(database), options, boots, failures, handed_out};
+  TRY(outbox.add_schema_2());
   TRY(outbox.load());
   // A quota that was made smaller than the file: it cannot shrink below what is there, and what is there
   // is worked off by drops.
   const std::int64_t pages = std::max(outbox.pages_max(), TRY(outbox.number("page_count")));
   TRY(outbox.database_.execute(("PRAGMA max_page_count = " + std::to_string(pages)).c_str()));
   return outbox;
+}
+
+/// In one transaction with the number that tells of it.
+Result<void> OutboxDatabase::add_schema_2() {
+  auto statement = TRY(database_.prepare("SELECT value FROM property WHERE name = 'schema'"));
+  const std::int64_t schema = TRY(statement.step()) ? statement.integer(0) : 0;
+  statement.reset();
+  if (schema != 1) return {};
+  auto transaction = TRY(SqliteTransaction::begin(database_));
+  TRY(database_.execute(kSchema2));
+  return transaction.commit();
 }
 
 Result<std::int64_t> OutboxDatabase::number(const char* pragma) {
@@ -79,7 +109,7 @@ Result<void> OutboxDatabase::load() {
     Epoch epoch = 0;
     std::uint64_t seq = 0;
   } before;
-  auto rows = TRY(database_.prepare("SELECT lane, row, epoch, seq, readings FROM segment"));
+  auto rows = TRY(database_.prepare("SELECT lane, row, epoch, seq, readings, bytes FROM segment"));
   while (TRY(rows.step())) {
     const std::int64_t lane = rows.integer(0);
     const std::int64_t readings = rows.integer(4);
@@ -96,11 +126,14 @@ Result<void> OutboxDatabase::load() {
     LaneCount& count = waiting_[static_cast<std::size_t>(lane)];
     ++count.segments;
     count.readings += static_cast<std::uint64_t>(readings);
+    count.bytes += weight_of(rows.integer(5));
     newest_row_ = std::max(newest_row_, row);
     if (epoch == epoch_) held.push_back(seq);
   }
-  auto newest_body = TRY(database_.prepare("SELECT max(row) FROM body"));
-  if (TRY(newest_body.step())) newest_row_ = std::max(newest_row_, newest_body.integer(0));
+  for (const char* sql : {"SELECT max(row) FROM body", "SELECT max(row) FROM merged"}) {
+    auto newest = TRY(database_.prepare(sql));
+    if (TRY(newest.step())) newest_row_ = std::max(newest_row_, newest.integer(0));
+  }
   if (newest_row_ > (std::int64_t{1} << 62)) return Error{ErrorKind::Malformed, "a row of the outbox makes no sense"};
 
   // How far down from newest_seq_ every seq waits here: what was committed but never announced (a crash
@@ -234,6 +267,31 @@ Result<std::vector<OutboxRow>> OutboxDatabase::read(Lane lane, std::int64_t afte
     found.push_back({row, std::move(*header), {blob.begin(), blob.end()}});
   }
   return found;
+}
+
+Result<std::optional<OutboxOutcome>> OutboxDatabase::merge(bool& in_doubt) {
+  constexpr int kStepsMax = 8;
+  in_doubt = false;
+  const OutboxMoment moment{};
+  for (const Lane lane : kLanes) {
+    if (unmerged_[index(lane)] < std::max(options_.merge_segments_min, merge_at_[index(lane)])) continue;
+    OutboxTransaction work{*this, moment};
+    auto transaction = TRY(SqliteTransaction::begin(database_));
+    OutboxRewrite rewrite{work};
+    auto step = OutboxRewrite::Step::skipped;
+    for (int i = 0; i < kStepsMax && step == OutboxRewrite::Step::skipped; ++i) step = TRY(rewrite.merge(lane));
+    if (step == OutboxRewrite::Step::done) {
+      in_doubt = true;
+      TRY(transaction.commit());
+      in_doubt = false;
+      return std::optional{work.settle()};
+    }
+    merged_to_[index(lane)] = work.merged_to(lane);
+    if (step == OutboxRewrite::Step::skipped) continue;
+    unmerged_[index(lane)] = 0;
+    merge_at_[index(lane)] = rewrite.rows() / 2;
+  }
+  return std::optional<OutboxOutcome>{};
 }
 
 Result<void> OutboxDatabase::drop_damaged(Lane lane, const std::vector<std::int64_t>& rows,

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "agent/store/boot_table.hpp"
+#include "agent/store/handed_out.hpp"
 #include "agent/store/segment.hpp"
 #include "agent/store/segment_builder.hpp"
 #include "platform/result.hpp"
@@ -25,12 +26,17 @@ struct OutboxOptions {
   std::string vfs;
   std::int64_t quota_bytes = 0;
   seconds age_max{0};
+  LaneShares lane_percent = kLaneShares;
+  nanoseconds thin_window{0};                ///< 0: nothing is thinned
+  std::size_t message_bytes_max = 120'000;   ///< of what is made of several segments
+  std::uint64_t merge_segments_min = 64;
 };
 
 /// What waits in one lane.
 struct LaneCount {
   std::uint64_t segments = 0;
   std::uint64_t readings = 0;
+  std::int64_t bytes = 0;  ///< of their bodies and rows, about
 };
 using LaneCounts = std::array<LaneCount, kLanes.size()>;
 
@@ -63,6 +69,8 @@ struct OutboxOutcome {
   std::uint64_t acknowledged_readings = 0;
   std::uint64_t newest_acknowledged = 0;
   std::array<std::uint64_t, kLanes.size()> dropped{};  ///< readings
+  std::uint64_t thinned_readings = 0;
+  std::uint64_t merged_segments = 0;
   std::vector<SegmentHeader> durable;                  ///< new segments, a gap report among them
   std::uint64_t body_bytes = 0;
 };
@@ -104,15 +112,18 @@ class OutboxDatabase {
   static constexpr int kPageBytes = 1024;  ///< of a new file
   static constexpr std::int64_t kWalBytesMax = 1 << 20;
   static constexpr std::int64_t kQuotaBytesMin = 256 << 10;
+  /// Segments that one is made of, at most; and how many are thinned at a time.
+  static constexpr std::size_t kMergeRowsMax = 512;
+  static constexpr std::size_t kThinRowsMax = 64;
   /// user_version has 32 bits. Near its end an epoch is over, though nothing was lost.
   static constexpr std::uint64_t kSeqMax = 0x7FFF'FFFF;
   static constexpr std::uint64_t kSeqSpare = 1'000'000;
   /// Gaps kept apart by cause, lane, epoch and boot; beyond it they are added up without those last two.
   static constexpr std::size_t kGapsMax = 256;
 
-  /// `boots` and `failures` are lent and outlive it: the first tells the age of segments of earlier boots.
+  /// `boots`, `failures` and `handed_out` are lent and outlive it: the first tells the age of segments of earlier boots.
   /// Errors: Malformed (set it aside), NotPresent, Denied, Full, Io, Unavailable
-  static Result<OutboxDatabase> open(const OutboxOptions& options, const BootTable& boots, ReadFailures& failures);
+  static Result<OutboxDatabase> open(const OutboxOptions& options, const BootTable& boots, ReadFailures& failures, HandedOut& handed_out);
 
   Epoch epoch() const noexcept { return epoch_; }                  ///< 0: a new database
   std::uint64_t newest_seq() const noexcept { return newest_seq_; }  ///< in this epoch
@@ -154,27 +165,43 @@ class OutboxDatabase {
   Result<std::vector<OutboxRow>> fetch(Lane lane, std::int64_t after, std::size_t count, std::size_t bytes_max,
                                        std::array<std::uint64_t, kLanes.size()>& dropped);
 
+  /// Makes one segment of a run of small ones of a lane that were never handed out, if there is enough to fill a message. At
+  /// most one such step in each call. Returns what it came to; nothing if there was nothing to do.
+  /// Errors: Malformed, Full, Denied, Io; `in_doubt` if the commit itself failed
+  Result<std::optional<OutboxOutcome>> merge(bool& in_doubt);
+
  private:
   friend class OutboxTransaction;
-  OutboxDatabase(Sqlite database, OutboxOptions options, const BootTable& boots, ReadFailures& failures)
-      : database_{std::move(database)}, options_{std::move(options)}, boots_{&boots}, failures_{&failures} {}
+  friend class OutboxRewrite;
+  OutboxDatabase(Sqlite database, OutboxOptions options, const BootTable& boots, ReadFailures& failures, HandedOut& handed_out)
+      : database_{std::move(database)}, options_{std::move(options)}, boots_{&boots}, failures_{&failures}, handed_out_{&handed_out} {}
   Result<void> load();
   Result<std::vector<OutboxRow>> read(Lane lane, std::int64_t after, std::size_t count, std::size_t bytes_max,
                                       std::vector<std::int64_t>& damaged);
   Result<void> drop_damaged(Lane lane, const std::vector<std::int64_t>& rows, std::array<std::uint64_t, kLanes.size()>& dropped);
+  Result<void> add_schema_2();
   Result<std::int64_t> number(const char* pragma);
   std::int64_t pages_max() const;
+  std::int64_t share_bytes(Lane lane) const;
+  /// What a segment takes with its short row, about.
+  static std::int64_t weight_of(std::int64_t bytes);
 
   Sqlite database_;
   OutboxOptions options_;
   const BootTable* boots_;
   ReadFailures* failures_;
+  HandedOut* handed_out_;
   std::int64_t page_bytes_ = kPageBytes;
   Epoch epoch_ = 0;
   Epoch succeeds_ = 0;
   std::uint64_t newest_seq_ = 0;
   std::int64_t newest_row_ = 0;
   LaneCounts waiting_;
+  // What need not be looked at again: rows up to these are as large as they get, or are thinned.
+  HandedOut::Rows merged_to_{};
+  HandedOut::Rows thinned_to_{};
+  std::array<std::uint64_t, kLanes.size()> unmerged_{};  ///< segments since merging was thought about
+  std::array<std::uint64_t, kLanes.size()> merge_at_{};  ///< when it is worth a thought
   bool consistent_ = true;
   std::uint64_t newest_held_run_ = 0;
 };

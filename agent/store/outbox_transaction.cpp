@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "agent/store/batch.hpp"
+#include "agent/store/outbox_rewrite.hpp"
 
 namespace fieldpost {
 namespace {
@@ -25,26 +26,44 @@ constexpr std::array kDropOrder{Lane::bulk, Lane::live, Lane::event, Lane::alert
 
 }  // namespace
 
-Result<std::optional<OutboxTransaction::Meta>> OutboxTransaction::meta_of(Lane lane, std::int64_t row) {
-  auto statement = TRY(sqlite_.prepare("SELECT epoch, seq, readings, gaps, bytes, boot, first_ns, last_ns FROM segment WHERE lane = ? AND row = ?"));
+Result<std::vector<OutboxTransaction::Row>> OutboxTransaction::rows_of(Lane lane, std::int64_t after, std::size_t count) {
+  std::vector<Row> rows;
+  auto statement = TRY(sqlite_.prepare("SELECT segment.row, epoch, seq, readings, gaps, bytes, boot, first_ns, last_ns, first_seq, thinned FROM segment"
+                                       " LEFT JOIN merged ON merged.row = segment.row WHERE lane = ? AND segment.row > ? ORDER BY segment.row LIMIT ?"));
   statement.bind(1, number_of(lane));
-  statement.bind(2, row);
-  if (!TRY(statement.step())) return std::optional<Meta>{};
-  return std::optional{Meta{.epoch = std::bit_cast<Epoch>(statement.integer(0)),
-                            .seq = static_cast<std::uint64_t>(statement.integer(1)),
-                            .readings = static_cast<std::uint64_t>(statement.integer(2)),
-                            .gaps = static_cast<std::uint64_t>(statement.integer(3)),
-                            .bytes = statement.integer(4),
-                            .boot = boot_id_of(statement.blob(5)),
-                            .first = BootTime{nanoseconds{statement.integer(6)}},
-                            .last = BootTime{nanoseconds{statement.integer(7)}}}};
+  statement.bind(2, after);
+  statement.bind(3, static_cast<std::int64_t>(count));
+  while (TRY(statement.step())) {
+    const auto seq = static_cast<std::uint64_t>(statement.integer(2));
+    const bool is_merged = !statement.is_null(9);
+    rows.push_back({statement.integer(0), {.epoch = std::bit_cast<Epoch>(statement.integer(1)),
+                                           .seq = seq,
+                                           .first_seq = is_merged ? std::min(static_cast<std::uint64_t>(statement.integer(9)), seq) : seq,
+                                           .is_merged = is_merged,
+                                           .is_thinned = statement.integer(10) != 0,
+                                           .readings = static_cast<std::uint64_t>(statement.integer(3)),
+                                           .gaps = static_cast<std::uint64_t>(statement.integer(4)),
+                                           .bytes = statement.integer(5),
+                                           .boot = boot_id_of(statement.blob(6)),
+                                           .first = BootTime{nanoseconds{statement.integer(7)}},
+                                           .last = BootTime{nanoseconds{statement.integer(8)}}}});
+  }
+  return rows;
+}
+
+Result<std::optional<OutboxTransaction::Meta>> OutboxTransaction::meta_of(Lane lane, std::int64_t row) {
+  const auto rows = TRY(rows_of(lane, row - 1, 1));
+  if (rows.empty() || rows[0].row != row) return std::optional<Meta>{};
+  return std::optional{rows[0].meta};
 }
 
 Result<std::optional<std::int64_t>> OutboxTransaction::oldest_row(Lane lane) {
-  auto statement = TRY(sqlite_.prepare("SELECT row FROM segment WHERE lane = ? ORDER BY row LIMIT 1"));
+  auto statement = TRY(sqlite_.prepare("SELECT row FROM segment WHERE lane = ? ORDER BY row"));
   statement.bind(1, number_of(lane));
-  if (!TRY(statement.step())) return std::optional<std::int64_t>{};
-  return std::optional{statement.integer(0)};
+  while (TRY(statement.step())) {
+    if (!outbox_.handed_out_->holds(lane, statement.integer(0))) return std::optional{statement.integer(0)};
+  }
+  return std::optional<std::int64_t>{};
 }
 
 /// An I/O error takes the whole transaction with it: it is noted whose body it was, and the next attempt does
@@ -75,9 +94,15 @@ Result<void> OutboxTransaction::remove(Lane lane, std::int64_t row, const Meta& 
     body.bind(1, row);
     TRY(noted(row, body.run()));
   }
+  if (meta.is_merged) {
+    auto merged = TRY(sqlite_.prepare("DELETE FROM merged WHERE row = ?"));
+    merged.bind(1, row);
+    TRY(merged.run());
+  }
   LaneCount& count = waiting_[index(lane)];
   count.segments -= std::min<std::uint64_t>(count.segments, 1);
   count.readings -= std::min(count.readings, meta.readings);
+  count.bytes -= std::min(count.bytes, OutboxDatabase::weight_of(meta.bytes));
   return {};
 }
 
@@ -94,7 +119,7 @@ Result<void> OutboxTransaction::acknowledge(Lane lane, std::int64_t row) {
 Result<void> OutboxTransaction::drop(Lane lane, std::int64_t row, Gap::Cause cause) {
   const auto meta = TRY(meta_of(lane, row));
   if (!meta) return {};
-  TRY(record({.cause = cause, .lane = lane, .readings = meta->readings, .epoch = meta->epoch, .first_seq = meta->seq,
+  TRY(record({.cause = cause, .lane = lane, .readings = meta->readings, .epoch = meta->epoch, .first_seq = meta->first_seq,
               .last_seq = meta->seq, .boot = meta->boot, .first = meta->first, .last = meta->last}));
   if (meta->gaps > 0) {
     // A report of gaps that goes unreported itself: what it said is said again.
@@ -186,33 +211,60 @@ Result<std::int64_t> OutboxTransaction::free_pages() {
   return outbox_.pages_max() - count + free;
 }
 
+bool OutboxTransaction::is_over_share(Lane lane, const Incoming& incoming) const {
+  return waiting_[index(lane)].bytes + incoming[index(lane)] > outbox_.share_bytes(lane);
+}
+
+/// One run of bulk, else of live. `incoming`: only in a lane that has more than its share; nullptr: in any.
+Result<bool> OutboxTransaction::thin_one(const Incoming* incoming) {
+  if (outbox_.options_.thin_window <= nanoseconds{0}) return false;
+  for (const Lane lane : {Lane::bulk, Lane::live}) {
+    if (incoming != nullptr && !is_over_share(lane, *incoming)) continue;
+    if (TRY(OutboxRewrite{*this}.thin(lane))) return true;
+  }
+  return false;
+}
+
 Result<void> OutboxTransaction::insert(const std::vector<EncodedSegment>& segments, std::int64_t slack_pages) {
   std::int64_t needed = slack_pages;
-  for (const EncodedSegment& segment : segments) needed += pages_for(segment.bytes.size());
+  Incoming incoming{};
+  for (const EncodedSegment& segment : segments) {
+    needed += pages_for(segment.bytes.size());
+    incoming[index(segment.header.lane)] += OutboxDatabase::weight_of(static_cast<std::int64_t>(segment.bytes.size()));
+  }
   std::vector<bool> refused(segments.size(), false);
 
-  std::int64_t free = TRY(free_pages());
-  for (auto lane = kDropOrder.begin(); free < needed && lane != kDropOrder.end();) {
-    if (const auto row = TRY(oldest_row(*lane))) {
-      TRY(drop(*lane, *row, Gap::Cause::quota));
-      free = TRY(free_pages());
-      continue;
-    }
-    // Nothing old is left in this lane: its new ones go before anything of a better lane does.
-    const auto mine = [&segments, &refused, lane](std::size_t i) { return !refused[i] && segments[i].header.lane == *lane; };
+  // Nothing old is left in this lane: its new ones go before anything of a better lane does.
+  const auto refuse_one = [&](Lane lane) -> Result<bool> {
     std::size_t i = 0;
-    while (i < segments.size() && !mine(i)) ++i;
-    if (i == segments.size()) {
-      ++lane;
-      continue;
-    }
+    while (i < segments.size() && (refused[i] || segments[i].header.lane != lane)) ++i;
+    if (i == segments.size()) return false;
     refused[i] = true;
-    needed -= pages_for(segments[i].bytes.size());
     const SegmentHeader& header = segments[i].header;
-    TRY(record({.cause = Gap::Cause::quota, .lane = header.lane, .readings = header.readings(), .epoch = header.epoch,
+    needed -= pages_for(segments[i].bytes.size());
+    incoming[index(lane)] -= OutboxDatabase::weight_of(static_cast<std::int64_t>(segments[i].bytes.size()));
+    TRY(record({.cause = Gap::Cause::quota, .lane = lane, .readings = header.readings(), .epoch = header.epoch,
                 .first_seq = header.seq, .last_seq = header.seq, .boot = header.boot, .first = header.first, .last = header.last}));
-    outcome_.dropped[index(header.lane)] += header.readings();
+    outcome_.dropped[index(lane)] += header.readings();
     outcome_.newest_seq = header.seq;
+    return true;
+  };
+  const auto drop_one = [&](bool any_lane) -> Result<bool> {
+    for (const Lane lane : kDropOrder) {
+      if (!any_lane && !is_over_share(lane, incoming)) continue;
+      if (const auto row = TRY(oldest_row(lane))) {
+        TRY(drop(lane, *row, Gap::Cause::quota));
+        return true;
+      }
+      if (TRY(refuse_one(lane))) return true;
+    }
+    return false;
+  };
+
+  // First those that have more than their share. Pages are not bytes: all may be inside it, and the file full.
+  while (TRY(free_pages()) < needed) {
+    if (TRY(thin_one(&incoming)) || TRY(drop_one(false))) continue;
+    if (!TRY(thin_one(nullptr)) && !TRY(drop_one(true))) break;
   }
   for (std::size_t i = 0; i < segments.size(); ++i) {
     if (!refused[i]) TRY(insert_one(segments[i]));
@@ -222,8 +274,14 @@ Result<void> OutboxTransaction::insert(const std::vector<EncodedSegment>& segmen
 }
 
 Result<void> OutboxTransaction::insert_one(const EncodedSegment& segment) {
+  TRY(insert_at(++newest_row_, segment));
+  outcome_.newest_seq = segment.header.seq;
+  outcome_.durable.push_back(segment.header);
+  return {};
+}
+
+Result<void> OutboxTransaction::insert_at(std::int64_t row, const EncodedSegment& segment) {
   const SegmentHeader& header = segment.header;
-  const std::int64_t row = ++newest_row_;
   auto body = TRY(sqlite_.prepare("INSERT INTO body(row, bytes) VALUES(?, ?)"));
   body.bind(1, row);
   body.bind(2, std::span<const std::byte>{segment.bytes});
@@ -244,9 +302,8 @@ Result<void> OutboxTransaction::insert_one(const EncodedSegment& segment) {
   LaneCount& count = waiting_[index(header.lane)];
   ++count.segments;
   count.readings += header.readings();
-  outcome_.newest_seq = header.seq;
+  count.bytes += OutboxDatabase::weight_of(static_cast<std::int64_t>(segment.bytes.size()));
   outcome_.body_bytes += segment.bytes.size();
-  outcome_.durable.push_back(header);
   return {};
 }
 
@@ -257,7 +314,7 @@ Result<void> OutboxTransaction::report_gaps(const SegmentBuilder& builder, Segme
     while (TRY(statement.step())) {
       const std::int64_t cause = statement.integer(0);
       const std::int64_t lane = statement.integer(1);
-      if (cause < 0 || cause > std::int64_t{static_cast<std::uint8_t>(Gap::Cause::refused)} || lane < 0 ||
+      if (cause < 0 || cause > std::int64_t{static_cast<std::uint8_t>(Gap::Cause::thinned)} || lane < 0 ||
           lane >= std::int64_t{kLanes.size()}) {
         return Error{ErrorKind::Malformed, "a gap of the outbox makes no sense"};
       }
@@ -288,6 +345,9 @@ Result<void> OutboxTransaction::finish() {
 OutboxOutcome OutboxTransaction::settle() {
   outbox_.waiting_ = waiting_;
   outbox_.newest_row_ = newest_row_;
+  outbox_.merged_to_ = merged_to_;
+  outbox_.thinned_to_ = thinned_to_;
+  for (const SegmentHeader& header : outcome_.durable) ++outbox_.unmerged_[index(header.lane)];
   outbox_.newest_seq_ = outcome_.newest_seq;
   return std::move(outcome_);
 }

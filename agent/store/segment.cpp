@@ -18,16 +18,24 @@ namespace {
 
 constexpr std::uint32_t kMagic = 0x47535046;  // "FPSG"
 constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersionMerged = 2;  // what bears more than its own number
+constexpr std::uint8_t kThinned = 1;        // flag
 constexpr std::uint8_t kStored = 0;
 constexpr std::uint8_t kZstd = 1;
 constexpr std::size_t kCrcAt = 8;
 constexpr std::size_t kCrcBytes = 4;
+constexpr std::size_t kSeqAt = 28;
+constexpr std::size_t kFirstSeqAt = 84;
 constexpr std::size_t kBootIdCharacters = 36;
 
 Error malformed(const char* what) { return Error{ErrorKind::Malformed, std::string{"segment: "} + what}; }
 
 std::uint32_t crc_of(std::span<const std::byte> segment) {
   return crc32c(segment.subspan(kCrcAt + kCrcBytes), crc32c(segment.first(kCrcAt)));
+}
+
+void write_at(std::span<std::byte> bytes, std::size_t at, std::size_t count, std::uint64_t number) {
+  for (std::size_t i = 0; i < count; ++i) bytes[at + i] = static_cast<std::byte>((number >> (8 * i)) & 0xFFU);
 }
 
 constexpr bool has_dash(std::size_t position) {
@@ -87,10 +95,10 @@ Result<Frame> read_frame(std::span<const std::byte> bytes) {
   const std::uint8_t lane = in.u8();
   Frame frame;
   frame.compression = in.u8();
-  const std::uint8_t reserved = in.u8();
+  const std::uint8_t flags = in.u8();
   if (in.u32() != crc_of(bytes)) return malformed("the CRC is wrong");
-  if (version != kVersion) return malformed("a version that is not known here");
-  if (lane >= kLanes.size() || frame.compression > kZstd || reserved != 0) return malformed("a field is out of range");
+  if (version != kVersion && version != kVersionMerged) return malformed("a version that is not known here");
+  if (lane >= kLanes.size() || frame.compression > kZstd || flags > (version == kVersion ? 0 : kThinned)) return malformed("a field is out of range");
   const std::size_t stored_bytes = in.u32();
   frame.body_bytes = in.u32();
   frame.header.lane = static_cast<Lane>(lane);
@@ -103,7 +111,10 @@ Result<Frame> read_frame(std::span<const std::byte> bytes) {
   frame.header.events = in.u32();
   frame.header.gaps = in.u32();
   frame.header.boot = boot_text(in);
-  frame.body = bytes.subspan(kSegmentHeaderBytes);
+  frame.header.first_seq = version == kVersion ? frame.header.seq : in.u64();
+  frame.header.is_thinned = flags == kThinned;
+  if (in.failed() || frame.header.first_seq > frame.header.seq) return malformed("a number is out of range");
+  frame.body = bytes.subspan(version == kVersion ? kSegmentHeaderBytes : kSegmentHeaderBytesMax);
   if (frame.body.size() != stored_bytes) return malformed("the body's length is wrong");
   if (frame.body_bytes > kSegmentBodyBytesMax) return malformed("the body is too long");
   if (frame.compression == kStored && frame.body_bytes != stored_bytes) return malformed("the body's length is wrong");
@@ -133,6 +144,7 @@ std::string_view to_string(Gap::Cause cause) noexcept {
     case Gap::Cause::memory: return "memory";
     case Gap::Cause::oversize: return "oversize";
     case Gap::Cause::refused: return "refused";
+    case Gap::Cause::thinned: return "thinned";
   }
   return "damage";
 }
@@ -147,16 +159,17 @@ Result<std::vector<std::byte>> encode_segment(const SegmentHeader& header, const
   const std::vector<std::byte> body = TRY(write_body(header.first, content));
   const auto compressed = compress(body);
   const std::span<const std::byte> stored = compressed ? std::span{*compressed} : std::span{body};
-  if (stored.size() > kSegmentBytesMax - kSegmentHeaderBytes) {
+  if (stored.size() > kSegmentBytesMax - kSegmentHeaderBytesMax) {
     return Error{ErrorKind::OutOfRange, "segment: " + std::to_string(stored.size()) + " bytes are too many"};
   }
 
+  const bool is_merged = header.is_thinned || (header.first_seq != 0 && header.first_seq != header.seq);
   ByteWriter out;
   out.u32(kMagic);
-  out.u8(kVersion);
+  out.u8(is_merged ? kVersionMerged : kVersion);
   out.u8(static_cast<std::uint8_t>(header.lane));
   out.u8(compressed ? kZstd : kStored);
-  out.u8(0);
+  out.u8(header.is_thinned ? kThinned : 0);
   out.u32(0);  // the CRC, once all the rest is there
   out.u32(static_cast<std::uint32_t>(stored.size()));
   out.u32(static_cast<std::uint32_t>(body.size()));
@@ -169,11 +182,11 @@ Result<std::vector<std::byte>> encode_segment(const SegmentHeader& header, const
   out.u32(header.events);
   out.u32(header.gaps);
   for (const std::uint8_t byte : *boot) out.u8(byte);
+  if (is_merged) out.u64(header.first_seq == 0 ? header.seq : header.first_seq);
   out.bytes(stored);
 
   std::vector<std::byte> bytes = std::move(out).take();
-  const std::uint32_t crc = crc_of(bytes);
-  for (std::size_t i = 0; i < kCrcBytes; ++i) bytes[kCrcAt + i] = static_cast<std::byte>((crc >> (8 * i)) & 0xFFU);
+  write_at(bytes, kCrcAt, kCrcBytes, crc_of(bytes));
   return bytes;
 }
 
@@ -186,6 +199,14 @@ Result<std::vector<std::byte>> encode_segment(const SegmentHeader& header, const
                                             .summaries = content.summaries,
                                             .events = content.events,
                                             .gaps = content.gaps});
+}
+
+void renumber_segment(std::vector<std::byte>& bytes, SegmentHeader& header, std::uint64_t first_seq, std::uint64_t seq) {
+  header.first_seq = first_seq;
+  header.seq = seq;
+  write_at(bytes, kSeqAt, sizeof seq, seq);
+  write_at(bytes, kFirstSeqAt, sizeof first_seq, first_seq);
+  write_at(bytes, kCrcAt, kCrcBytes, crc_of(bytes));
 }
 
 Result<SegmentHeader> decode_segment_header(std::span<const std::byte> bytes) {

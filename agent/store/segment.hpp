@@ -24,7 +24,8 @@ namespace fieldpost {
 using Epoch = std::uint64_t;
 
 // Bounds of the format. A content beyond them is refused by encode_segment() and split by the store.
-inline constexpr std::size_t kSegmentHeaderBytes = 84;
+inline constexpr std::size_t kSegmentHeaderBytes = 84;  ///< of version 1; version 2 has first_seq behind it
+inline constexpr std::size_t kSegmentHeaderBytesMax = 92;
 inline constexpr std::size_t kSegmentBytesMax = 4U << 20U;  ///< header and stored body
 inline constexpr std::size_t kSegmentBodyBytesMax = 16U << 20U;  ///< before compression
 inline constexpr std::size_t kSegmentSamplesMax = 131'072;
@@ -45,7 +46,10 @@ BootId boot_id_of(std::span<const std::byte> bytes);
 
 /// Readings that will not arrive: what, when, how many (promise P2).
 struct Gap {
-  enum class Cause : std::uint8_t { quota, age, damage, memory, oversize, refused };
+  enum class Cause : std::uint8_t {
+    quota, age, damage, memory, oversize, refused,
+    thinned,  ///< they arrive, but as summaries: in the messages from first_seq to last_seq that call themselves thinned
+  };
   Cause cause{};
   Lane lane{};
   std::uint64_t readings = 0;
@@ -67,6 +71,10 @@ std::string_view to_string(Gap::Cause cause) noexcept;
 struct SegmentHeader {
   Epoch epoch = 0;
   std::uint64_t seq = 0;  ///< counts from 1 within an epoch, over all lanes, without holes
+  /// A segment made of several takes the place of all numbers of its lane from this one to seq, none of which was ever
+  /// handed out. Else it is seq; a 0 given to encode_segment() means that, too.
+  std::uint64_t first_seq = 0;
+  bool is_thinned = false;  ///< its summaries were made of samples for want of room; a gap tells of how many
   Lane lane{};
   BootId boot;     ///< 36 characters, as the kernel writes it
   BootTime first;  ///< time of the earliest reading; of a summary, its start
@@ -95,6 +103,9 @@ struct SegmentContent {
 ///         a series index is wrong or samples are not ordered by series
 Result<std::vector<std::byte>> encode_segment(const SegmentHeader& header,
                                               const SegmentContent& content);
+
+/// Gives a segment of version 2 other numbers.
+void renumber_segment(std::vector<std::byte>& bytes, SegmentHeader& header, std::uint64_t first_seq, std::uint64_t seq);
 
 /// Checks the CRC first, then every length before it is believed.
 /// Errors: Malformed

@@ -186,7 +186,7 @@ Gap read_gap(ByteReader& in) {
   Gap gap;
   const std::uint8_t cause = in.u8();
   const std::uint8_t lane = in.u8();
-  if (cause > static_cast<std::uint8_t>(Gap::Cause::refused) || lane >= kLanes.size()) in.fail();
+  if (cause > static_cast<std::uint8_t>(Gap::Cause::thinned) || lane >= kLanes.size()) in.fail();
   if (!in.failed()) {
     gap.cause = static_cast<Gap::Cause>(cause);
     gap.lane = static_cast<Lane>(lane);

@@ -162,6 +162,8 @@ void SegmentBuilder::build_slice(Lane lane, const Slice& slice, Identity& identi
     header.seq = identity.seq + 1;
     header.lane = lane;
     header.boot = identity.boot;
+    header.first_seq = identity.first_seq;
+    header.is_thinned = identity.is_thinned;
     if (auto bytes = encode_segment(header, gathered.view())) {
       ++identity.seq;
       segments.push_back({header, std::move(*bytes)});

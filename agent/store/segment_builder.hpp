@@ -31,6 +31,8 @@ class SegmentBuilder {
     Epoch epoch = 0;
     std::uint64_t seq = 0;  ///< the newest that is taken
     BootId boot;
+    std::uint64_t first_seq = 0;  ///< as in the header, for what is made of other segments
+    bool is_thinned = false;
   };
 
   /// The segments of a lane's batch. What is too long for one message is cut between series, so that none is

@@ -164,6 +164,7 @@ struct Store::Impl {
     }
     work_bytes = bytes_of(work->batches);
     work_readings = readings_of(work->batches);
+    is_flush = lanes == kEverything;
     if (lanes == kEverything) work_callbacks = std::exchange(flush_callbacks, {});
 
     const bool taken = worker.submit(
@@ -212,6 +213,7 @@ struct Store::Impl {
       for (const Lane lane : kLanes) dropped[index(lane)] += outcome.dropped[index(lane)];
       acknowledged_readings += outcome.acknowledged_readings;
       body_bytes += outcome.body_bytes;
+      thinned_readings += outcome.thinned_readings;
       ++commits;
     }
     for (const Lane lane : kLanes) dropped[index(lane)] += done->lost[index(lane)];
@@ -241,6 +243,35 @@ struct Store::Impl {
     }
     if (!work && is_wanted && !closed) start_work(wanted);
     if (!work && !flush_callbacks.empty() && !closed) start_work(kEverything);  // somebody asked meanwhile
+    if (!work && is_flush && done->result) tidy();
+  }
+
+  /// After a flush nothing is due for a while. One step at a time, so that an alert waits for one at most.
+  void tidy() {
+    if (closed || std::exchange(is_tidying, true)) return;
+    const auto merged = std::make_shared<std::optional<OutboxOutcome>>();
+    const bool taken = worker.submit(
+        [this, merged] {
+          *merged = disk.tidy();
+          mine_figures(disk.figures());
+        },
+        [this, merged, weak = std::weak_ptr{alive}] {
+          if (weak.expired()) return;
+          is_tidying = false;
+          if (*merged) merged_segments += (*merged)->merged_segments;
+          take_figures_of_reading();
+        });
+    if (!taken) is_tidying = false;
+  }
+
+  /// Of work that only read or tidied: what to do about a failure is the next commit's affair.
+  void take_figures_of_reading() {
+    const bool was_ok = figures.ok;
+    const ErrorKind error_before = figures.error_kind;
+    take_figures();
+    if (figures.ok || !was_ok) return;
+    say_change(was_ok, error_before);
+    if (!work) retry_later();
   }
 
   /// What was on the worker is durable now.
@@ -310,6 +341,8 @@ struct Store::Impl {
   std::size_t work_bytes = 0;
   std::uint64_t work_readings = 0;
   bool is_wanted = false;
+  bool is_flush = false;    ///< the latest work took all lanes
+  bool is_tidying = false;
   Lanes wanted{};
   std::vector<std::function<void(Result<void>)>> flush_callbacks;
   std::vector<std::function<void(Result<void>)>> work_callbacks;
@@ -326,6 +359,8 @@ struct Store::Impl {
   std::uint64_t acknowledged_readings = 0;
   std::uint64_t commits = 0;
   std::uint64_t body_bytes = 0;
+  std::uint64_t thinned_readings = 0;
+  std::uint64_t merged_segments = 0;
   bool closed = false;
 
   std::mutex figures_mutex;  // guards the next two, which the worker writes
@@ -372,17 +407,11 @@ void Store::fetch(Lane lane, std::int64_t after, std::size_t count, std::size_t 
       },
       [impl, found, done, weak = std::weak_ptr{impl->alive}] {
         if (weak.expired()) return;
-        const bool was_ok = impl->figures.ok;
-        const ErrorKind error_before = impl->figures.error_kind;
-        impl->take_figures();
+        impl->take_figures_of_reading();
         bool any_damage = false;
         for (const Lane each : kLanes) {
           impl->dropped[index(each)] += found->dropped[index(each)];
           any_damage = any_damage || found->dropped[index(each)] > 0;
-        }
-        if (!impl->figures.ok && was_ok) {
-          impl->say_change(was_ok, error_before);
-          if (!impl->work) impl->retry_later();
         }
         if (any_damage) impl->start_soon(Impl::kEverything);  // reports the gap
         std::vector<OutgoingSegment> segments;
@@ -399,6 +428,12 @@ void Store::acknowledge(const OutgoingSegment& segment) {
   if (!impl_->acknowledged_rows.insert(segment.row).second) return;
   impl_->change.acknowledged.push_back({segment.header.lane, segment.row});
   impl_->later_acknowledge();
+}
+
+void Store::release(Lane lane) {
+  if (impl_->closed) return;
+  // Should the worker have too much to do, it stays held: a few segments, until it is handed out again.
+  static_cast<void>(impl_->worker.submit([impl = impl_.get(), lane] { impl->disk.release(lane); }, {}));
 }
 
 void Store::give_up(const OutgoingSegment& segment, Gap::Cause cause) {
@@ -437,6 +472,8 @@ StoreStatus Store::status() const {
   status.acknowledged_readings = impl.acknowledged_readings;
   status.commits = impl.commits;
   status.body_bytes = impl.body_bytes;
+  status.thinned_readings = impl.thinned_readings;
+  status.merged_segments = impl.merged_segments;
   return status;
 }
 

@@ -39,6 +39,8 @@ struct StoreStatus {
   std::array<std::uint64_t, kLanes.size()> waiting_segments{};
   std::array<std::uint64_t, kLanes.size()> waiting_readings{};
   std::array<std::uint64_t, kLanes.size()> dropped_readings{};  ///< since start
+  std::uint64_t thinned_readings = 0;       ///< since start; became summaries for want of room
+  std::uint64_t merged_segments = 0;        ///< since start; became fewer, with all that was in them
   std::uint64_t durable_readings = 0;       ///< since start
   std::uint64_t acknowledged_readings = 0;  ///< since start
   std::uint64_t commits = 0;
@@ -72,6 +74,8 @@ class Store {
   /// Commits what waits in memory, now. `done` runs when it is durable or has failed.
   void flush(std::function<void(Result<void>)> done = {});
 
+  /// What was handed out is not dropped until it is acknowledged, given up or released.
+  ///
   /// Up to `count` segments of `lane` beyond row `after` (0: from the oldest), oldest first, at most
   /// `bytes_max` in all (but at least one). Segments whose CRC is wrong are turned into gaps and not handed
   /// out. Nothing while the disk does not answer; on_durable() tells when it does again. Segments of an
@@ -81,6 +85,8 @@ class Store {
 
   /// Deletes segments that the broker has acknowledged: with the next commit, or after a second.
   void acknowledge(const OutgoingSegment& segment);
+  /// Nothing of the lane that was handed out is on its way, or will be sent, before it is fetched anew.
+  void release(Lane lane);
   /// Drops a segment that can never be sent, as a gap.
   void give_up(const OutgoingSegment& segment, Gap::Cause cause);
 

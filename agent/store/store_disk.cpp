@@ -19,6 +19,9 @@
 namespace fieldpost {
 namespace {
 
+/// No outbox comes to it; a mark that says more is damage.
+constexpr std::int64_t kRowsMax = std::int64_t{1} << 61;
+
 Epoch random_epoch() {
   Epoch epoch = 0;
   while (epoch == 0) {
@@ -147,8 +150,10 @@ Result<void> StoreDisk::open_outbox(DiskWork& work) {
   } else if (!read) {
     log_.warn("outbox marks not readable", {{"directory", options_.directory}, {"error", read.error().sentence()}});
   }
-  const OutboxOptions options{.path = path("outbox.db"), .vfs = ground_.vfs, .quota_bytes = options_.quota_bytes, .age_max = options_.age_max};
-  outbox_ = TRY(OutboxDatabase::open(options, boots_, failures_));
+  const OutboxOptions options{.path = path("outbox.db"), .vfs = ground_.vfs, .quota_bytes = options_.quota_bytes, .age_max = options_.age_max,
+                              .lane_percent = options_.lane_percent, .thin_window = options_.thin_window,
+                              .message_bytes_max = options_.message_bytes_max, .merge_segments_min = options_.merge_segments_min};
+  outbox_ = TRY(OutboxDatabase::open(options, boots_, failures_, handed_out_));
   // Before anything of it is handed out: sync remembers the rows it has had, whatever database they came from.
   newest_row_ = std::max(newest_row_, outbox_->newest_row());
   outbox_->keep_rows_above(newest_row_);
@@ -168,6 +173,7 @@ Result<void> StoreDisk::settle_epoch(DiskWork& work) {
   // A commit of this process that was not known to have happened, and so was not marked.
   const bool is_doubt = doubtful_ && doubtful_->epoch == epoch && doubtful_->outcome.newest_seq == newest;
   const bool agree = epoch != 0 && (marks_agree || is_doubt) && state_->state().epoch == epoch;
+  take_over_handed_out(agree);
   const auto& boots = state_->state().boots;
   if (agree && (boots.empty() || boots.back().boot == work.moment.boot)) {
     // Numbers that a crash kept from being announced: from now on they may leave the device.
@@ -230,7 +236,7 @@ std::vector<Gap> StoreDisk::gaps_of(std::uint64_t first_seq, std::uint64_t last_
 Result<void> StoreDisk::begin_epoch(const std::vector<Gap>& lost, const OutboxMoment& moment) {
   const Epoch epoch = random_epoch();
   TRY(outbox_->begin_epoch(epoch, marks_ ? marks_->epoch : 0, lost, moment));
-  if (!marks_ || !marks_->any_waits()) write_marks({.epoch = epoch});
+  if (!marks_ || !marks_->any_waits()) write_marks({.epoch = epoch, .handed_out = handed_out_.all()});
   StoredState state = state_->state();
   state.epoch = epoch;
   at_ = Place::state;
@@ -271,10 +277,12 @@ Result<void> StoreDisk::set_aside_outbox(DiskWork& work) {
 }
 
 Result<void> StoreDisk::settle_doubt(DiskWork& work) {
+  // Seen, but maybe in the system's memory only: a sync that failed is not tried again by the one after it, and what would come
+  // behind it in the log would be lost with it.
+  if (is_unsynced_) TRY(outbox_->write_through());
+  is_unsynced_ = false;
   if (!doubtful_) return {};
   const bool is_there = outbox_->epoch() == doubtful_->epoch && outbox_->newest_seq() == doubtful_->outcome.newest_seq;
-  // Seen, but maybe in the system's memory only: a sync that failed is not tried again by the one after it.
-  if (is_there) TRY(outbox_->write_through());
   Doubtful doubtful = std::move(*doubtful_);
   doubtful_.reset();
   if (is_there) {
@@ -289,6 +297,8 @@ Result<void> StoreDisk::settle_doubt(DiskWork& work) {
 }
 
 Result<void> StoreDisk::apply(DiskWork& work) {
+  for (const auto& gone : work.change.acknowledged) handed_out_.release(gone.lane, gone.row);
+  for (const auto& gone : work.change.given_up) handed_out_.release(gone.lane, gone.row);
   OutboxChange change = work.change;
   SegmentBuilder::Identity identity{.epoch = outbox_->epoch(), .seq = outbox_->newest_seq(), .boot = work.moment.boot};
   for (const Lane lane : kLanes) {
@@ -303,6 +313,7 @@ Result<void> StoreDisk::apply(DiskWork& work) {
   auto applied = outbox_->apply(change, work.moment, builder_, in_doubt);
   if (!applied) {
     const ErrorKind kind = applied.error().kind();
+    is_unsynced_ = in_doubt.has_value();
     const bool numbered = in_doubt && in_doubt->newest_seq != outbox_->newest_seq();
     if (numbered && !is_damage(applied.error(), path("outbox.db")) && kind != ErrorKind::Full) {
       doubtful_ = Doubtful{std::move(work.batches), std::move(work.change), outbox_->epoch(), std::move(*in_doubt)};
@@ -346,6 +357,7 @@ Marks StoreDisk::marks_now(std::uint64_t oldest_waiting) const {
   Marks marks{.epoch = outbox_->epoch(), .newest_seq = outbox_->newest_seq(), .oldest_waiting = oldest_waiting};
   if (marks_ && marks_->epoch == marks.epoch) marks.newest_acknowledged = marks_->newest_acknowledged;
   for (const Lane lane : kLanes) marks.waiting[index(lane)] = outbox_->waiting()[index(lane)].readings;
+  marks.handed_out = handed_out_.all();
   return marks;
 }
 
@@ -356,7 +368,58 @@ void StoreDisk::write_marks(const Marks& marks) {
   marks_ = marks;
 }
 
+/// What an earlier process handed out is known from the marks, where they are of this outbox; else all of it may have been.
+void StoreDisk::take_over_handed_out(bool marks_agree) {
+  if (std::exchange(knows_handed_out_, true)) return;
+  for (const Lane lane : kLanes) {
+    const bool is_known = marks_agree && marks_ && marks_->handed_out;
+    handed_out_.raise(lane, is_known ? (*marks_->handed_out)[index(lane)] : newest_row_);
+    // Rows of an outbox that was emptied begin below; they would count as handed out.
+    newest_row_ = std::max(newest_row_, std::min(handed_out_.newest(lane), kRowsMax));
+  }
+  outbox_->keep_rows_above(newest_row_);
+}
+
+/// Noted before anybody gets them. A little ahead, so that not every fetch writes: more ahead the more there is to fetch.
+void StoreDisk::hand_out(Lane lane, const std::vector<OutboxRow>& rows) {
+  constexpr std::int64_t kAheadMin = 16;
+  constexpr std::int64_t kAheadMax = 4'096;
+  for (const OutboxRow& row : rows) handed_out_.hold(lane, row.row);
+  if (rows.empty() || rows.back().row <= handed_out_.newest(lane)) return;
+  const auto waiting = static_cast<std::int64_t>(std::min<std::uint64_t>(outbox_->waiting()[index(lane)].segments, kAheadMax * 4));
+  handed_out_.raise(lane, rows.back().row + std::clamp(waiting / 4, kAheadMin, kAheadMax));
+  if (!marks_) return;
+  Marks marks = *marks_;
+  marks.handed_out = handed_out_.all();
+  write_marks(marks);
+}
+
 std::vector<OutboxRow> StoreDisk::fetch(Lane lane, std::int64_t after, std::size_t count, std::size_t bytes_max,
+                                        std::array<std::uint64_t, kLanes.size()>& dropped) {
+  auto rows = peek(lane, after, count, bytes_max, dropped);
+  hand_out(lane, rows);
+  return rows;
+}
+
+std::optional<OutboxOutcome> StoreDisk::tidy() {
+  if (!outbox_ || error_ || is_unsynced_) return std::nullopt;
+  auto merged = outbox_->merge(is_unsynced_);
+  if (merged) {
+    if (*merged) {
+      last_known_waiting_ = outbox_->waiting();
+      log_.debug("segments merged", {{"segments", (*merged)->merged_segments}});
+    }
+    return std::move(*merged);
+  }
+  log_.debug("segments not merged", {{"error", merged.error().sentence()}});
+  if (merged.error().kind() == ErrorKind::Full && !is_unsynced_) return std::nullopt;  // nothing is lost by it
+  error_ = merged.error();
+  at_ = Place::outbox;
+  outbox_.reset();  // as in peek()
+  return std::nullopt;
+}
+
+std::vector<OutboxRow> StoreDisk::peek(Lane lane, std::int64_t after, std::size_t count, std::size_t bytes_max,
                                         std::array<std::uint64_t, kLanes.size()>& dropped) {
   if (!outbox_) return {};
   auto rows = outbox_->fetch(lane, after, count, bytes_max, dropped);

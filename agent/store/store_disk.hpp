@@ -68,6 +68,16 @@ class StoreDisk {
   std::vector<OutboxRow> fetch(Lane lane, std::int64_t after, std::size_t count, std::size_t bytes_max,
                                std::array<std::uint64_t, kLanes.size()>& dropped);
 
+  /// What fetch() would give, without handing it out.
+  std::vector<OutboxRow> peek(Lane lane, std::int64_t after, std::size_t count, std::size_t bytes_max,
+                              std::array<std::uint64_t, kLanes.size()>& dropped);
+
+  /// Nobody has anything of the lane in hand any more: it may be dropped again.
+  void release(Lane lane) { handed_out_.release_all(lane); }
+
+  /// Work for idle times, one step: merges small segments. Returns what it came to.
+  std::optional<OutboxOutcome> tidy();
+
   void close();
 
   DiskFigures figures();
@@ -100,6 +110,8 @@ class StoreDisk {
   Marks marks_now(std::uint64_t oldest_waiting) const;
   std::vector<Gap> gaps_of(std::uint64_t first_seq, std::uint64_t last_seq) const;
   void write_marks(const Marks& marks);
+  void take_over_handed_out(bool marks_agree);
+  void hand_out(Lane lane, const std::vector<OutboxRow>& rows);
   void announce(DiskWork& work, OutboxOutcome outcome);
   std::string sentence_of(const Error& error) const;
   std::string path(const char* name) const { return options_.directory + "/" + name; }
@@ -116,9 +128,12 @@ class StoreDisk {
   std::optional<OutboxDatabase> outbox_;
   std::optional<std::vector<BootRow>> loaded_boots_;
   std::optional<Doubtful> doubtful_;
+  bool is_unsynced_ = false;  ///< a commit failed in its last step: the log may stand in the system's memory only
   LaneCounts last_known_waiting_;
   std::int64_t newest_row_ = 0;  ///< of any outbox that this process had
   ReadFailures failures_;
+  HandedOut handed_out_;
+  bool knows_handed_out_ = false;  ///< what earlier processes handed out
   Place at_ = Place::directory;  ///< of the latest error
   int io_failures_ = 0;
   std::string new_epoch_why_;  ///< to be told when something has been committed in it

@@ -20,6 +20,9 @@ struct StoreOptions {
   milliseconds flush_interval{10'000};           ///< promise P1; alerts go at once
   std::size_t memory_bytes_max = 4U << 20U;      ///< readings waiting for a disk that does not answer
   std::size_t message_bytes_max = 120'000;       ///< a segment is closed before its JSON exceeds this
+  LaneShares lane_percent = kLaneShares;         ///< of the quota
+  std::uint64_t merge_segments_min = 64;         ///< of a lane, new, before merging is thought about
+  milliseconds thin_window{60'000};              ///< what the oldest samples of bulk and live become before anything is dropped; 0: dropped at once
 };
 
 /// The edge to the disk. Tests cut the power under it; the agent takes the default.

@@ -75,6 +75,8 @@ class MessageWriter {
     json_.begin_object();
     json_.member("v", 1).member("device", device);
     json_.member("epoch", to_text(header_.epoch)).member("seq", header_.seq);
+    if (header_.first_seq != 0 && header_.first_seq != header_.seq) json_.member("first_seq", header_.first_seq);
+    if (header_.is_thinned) json_.member("thinned", true);
     json_.member("lane", to_string(header_.lane)).member("boot", header_.boot);
     write_time();
     if (!content_.series.empty()) write_series();

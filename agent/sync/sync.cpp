@@ -302,6 +302,10 @@ void Sync::forget(Queue& queue) {
   queue.discard_fetch = queue.fetching;
   if (!queue.waiting.empty()) queue.fetched_to = queue.waiting.begin()->first - 1;
   queue.waiting.clear();
+  const bool any_left = std::any_of(queues_.begin(), queues_.end(), [&queue](const Queue& other) {
+    return other.lane == queue.lane && (!other.in_flight.empty() || !other.waiting.empty());
+  });
+  if (!any_left) store_.release(queue.lane);
   // What waited out a pause is not the newest any more.
   if (&queue == &queues_[kLiveNewest] && link_.connected()) begin_backlog();
 }

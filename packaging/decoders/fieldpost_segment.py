@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Reference decoder of Fieldpost's native segment, version 1. The format is described byte by byte in
+"""Reference decoder of Fieldpost's native segment, versions 1 and 2. The format is described byte by byte in
 agent/store/README.md; this was written from that text and shares no code with the agent.
 
 As a program: fieldpost_segment.py FILE... prints one JSON document a segment. As a module: decode(bytes).
@@ -17,8 +17,9 @@ LANES = ("alert", "event", "live", "bulk")
 KINDS = ("counter", "gauge", "state")
 QUALITIES = ("good", "suspect", "substituted")
 SEVERITIES = ("info", "warn", "critical", "resolved")
-CAUSES = ("quota", "age", "damage", "memory", "oversize", "refused")
+CAUSES = ("quota", "age", "damage", "memory", "oversize", "refused", "thinned")
 HEADER = struct.Struct("<4sBBBBIIIQQqqIIII16s")
+FIRST_SEQ = struct.Struct("<Q")
 BODY_BYTES_MAX = 16 << 20
 
 
@@ -273,15 +274,22 @@ def decode(data):
     """The segment as a dictionary. Raises Malformed."""
     if len(data) < HEADER.size:
         raise Malformed("too short")
-    (magic, version, lane, compression, reserved, crc, stored_bytes, body_bytes, epoch, seq, first, last,
+    (magic, version, lane, compression, flags, crc, stored_bytes, body_bytes, epoch, seq, first, last,
      samples, summaries, events, gaps, boot) = HEADER.unpack_from(data)
     if magic != b"FPSG":
         raise Malformed("does not begin with FPSG")
     if crc != crc32c(data[:8] + data[12:]):
         raise Malformed("the CRC is wrong")
-    if version != 1 or lane >= len(LANES) or compression > 1 or reserved:
+    if version not in (1, 2) or lane >= len(LANES) or compression > 1 or flags > version - 1:
         raise Malformed("a version or field that is not known here")
-    body = data[HEADER.size:]
+    first_seq, start = seq, HEADER.size
+    if version == 2:
+        if len(data) < HEADER.size + FIRST_SEQ.size:
+            raise Malformed("too short")
+        (first_seq,), start = FIRST_SEQ.unpack_from(data, HEADER.size), HEADER.size + FIRST_SEQ.size
+    if first_seq > seq:
+        raise Malformed("a number is out of range")
+    body = data[start:]
     if len(body) != stored_bytes or body_bytes > BODY_BYTES_MAX:
         raise Malformed("the body's length is wrong")
     if compression:
@@ -290,7 +298,7 @@ def decode(data):
         raise Malformed("the body's length is wrong")
     reader = _Reader(body)
     text = boot.hex()
-    segment = {"epoch": f"{epoch:016x}", "seq": seq, "lane": LANES[lane], "first": first, "last": last,
+    segment = {"epoch": f"{epoch:016x}", "seq": seq, "first_seq": first_seq, "thinned": bool(flags), "lane": LANES[lane], "first": first, "last": last,
                "boot": "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))}
     try:
         segment["series"] = _series(reader)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 PROGRAM = Path(__file__).resolve().parents[2] / "build/release/tests/campaigns/cuts"
 LIES_PER_THOUSAND = 100
-BREAKS = ("no-sync", "early-promise", "early-delete", "late-marks")
+BREAKS = ("no-sync", "early-promise", "early-delete", "late-marks", "forgets-handed-out")
 
 
 def main():
@@ -37,7 +37,7 @@ def main():
         figures, ok = run(arguments, seed + number, count, [*options, *extra])
         print(f"{name} disk: " + " ".join(f"{key}={value}" for key, value in figures.items()), flush=True)
         content &= ok and figures["cuts"] >= count
-        line += [f"{name}_{key}={figures[key]}" for key in ("cuts", "violations", "lost", "lost_and_told", "reused_numbers")]
+        line += [f"{name}_{key}={figures[key]}" for key in ("cuts", "violations", "lost", "lost_and_told", "reused_numbers", "merged", "thinned")]
     print(" ".join(line))
     return 0 if content else 1
 

@@ -34,6 +34,21 @@ class LateMarks final : public MarkStorage {
   Marks next_;
 };
 
+/// Marks that know nothing of what was handed out before this process.
+class ForgetfulMarks final : public MarkStorage {
+ public:
+  explicit ForgetfulMarks(const std::string& path) : file_{make_mark_file(path)} {}
+  Result<std::optional<Marks>> read() override {
+    auto marks = file_->read();
+    if (marks && *marks) (*marks)->handed_out.emplace();
+    return marks;
+  }
+  Result<void> write(const Marks& marks) override { return file_->write(marks); }
+
+ private:
+  std::unique_ptr<MarkStorage> file_;
+};
+
 /// One disk, its history, and the store that lives on it.
 class Chain {
  public:
@@ -50,7 +65,9 @@ class Chain {
     has_pressure_ = below(options.pressure_one_in) == 0;
     is_damaged_ = options.damages && !has_pressure_;
     store_options_.quota_bytes = has_pressure_ ? OutboxDatabase::kQuotaBytesMin : 8 << 20;
-    store_options_.message_bytes_max = below(3) == 0 ? 4'000 : 120'000;
+    store_options_.message_bytes_max = std::array{4'000U, 20'000U, 120'000U}[below(3)];
+    store_options_.merge_segments_min = 4;
+    store_options_.thin_window = milliseconds{below(3) == 0 ? 0 : 500};
     store_options_.age_max = seconds{0};
     if (options.lies_per_thousand > 0) ledger_.be_lenient(true);
     if (is_damaged_) ledger_.be_lenient(false);
@@ -89,6 +106,9 @@ class Chain {
     if (options_.broken == CutsBreak::late_marks) {
       ground.marks = [](const std::string& path) { return std::make_unique<LateMarks>(path); };
     }
+    if (options_.broken == CutsBreak::forgets_handed_out) {
+      ground.marks = [](const std::string& path) { return std::make_unique<ForgetfulMarks>(path); };
+    }
     store_ = std::make_unique<StoreDisk>(store_options_, std::move(ground), log_, table_);
     is_new_ = true;
   }
@@ -106,16 +126,55 @@ class Chain {
         if (!restart()) return;
       } else if (what <= 6 && is_damaged_) {
         if (!damage()) return;
-      } else if (!commit()) {
+      } else if (!commit() || !tidy() || !hand_out()) {
         return;
       }
     }
+  }
+
+  /// As sync does: from the oldest on, lane by lane. What it has it gives back only when a connection breaks.
+  bool hand_out() {
+    if (below(3) != 0) return true;
+    const Lane lane = kLanes[below(kLanes.size())];
+    if (below(12) == 0) {
+      store_->release(lane);
+      forget_handed(lane);
+      return true;
+    }
+    std::int64_t after = 0;
+    for (const auto& segment : handed_) {
+      if (segment.header.lane == lane) after = std::max(after, segment.row);
+    }
+    std::array<std::uint64_t, kLanes.size()> dropped{};
+    const auto rows = store_->fetch(lane, after, 1 + below(8), 1 + below(100'000), dropped);
+    if (disk_.is_off()) return false;  // before anybody had them
+    for (const OutboxRow& row : rows) {
+      handed_.push_back(ledger_.read(row));
+      ledger_.hand_out(handed_.back());
+    }
+    return true;
+  }
+
+  void forget_handed(Lane lane) {
+    std::erase_if(handed_, [lane](const auto& segment) { return segment.header.lane == lane; });
+  }
+
+  bool tidy() {
+    if (below(2) != 0) return true;
+    const auto merged = store_->tidy();
+    if (disk_.is_off()) return false;
+    if (!merged) return true;
+    figures_.merged += merged->merged_segments;
+    found_ = look(*store_);
+    ledger_.settle_merge(found_);
+    return true;
   }
 
   bool restart() {
     if (store_) store_->close();
     store_.reset();
     found_ = {};  // a new process knows of no segment yet
+    handed_.clear();
     open();
     return commit();
   }
@@ -125,6 +184,7 @@ class Chain {
     if (store_) store_->close();
     store_.reset();
     found_ = {};
+    handed_.clear();
     if (disk_.is_off()) return false;
     const std::uint64_t what = below(4);
     if (what == 0) return image();
@@ -203,20 +263,25 @@ class Chain {
     count(work);
     found_ = look(*store_);
     ledger_.settle(found_);
+    ledger_.check_held(found_, handed_);
     return true;
   }
 
   void choose_acknowledged(std::vector<CutsLedger::Found::Segment>& acknowledged) {
-    if (found_.segments.empty() || below(has_pressure_ ? 8 : 2) != 0) return;
+    if (handed_.empty() || below(has_pressure_ ? 8 : 2) != 0) return;
     const std::uint64_t share = 1 + below(has_pressure_ ? 1 : 4);
-    for (const auto& segment : found_.segments) {
-      if (below(4) >= share) continue;
+    for (const auto& segment : std::exchange(handed_, {})) {
+      if (below(4) >= share) {
+        handed_.push_back(segment);
+        continue;
+      }
       work_.change.acknowledged.push_back({segment.header.lane, segment.row});
       if (options_.broken != CutsBreak::early_delete) acknowledged.push_back(segment);
     }
   }
 
   void count(const DiskWork& work) {
+    for (const OutboxOutcome& outcome : work.outcomes) figures_.thinned += outcome.thinned_readings;
     for (const Event& event : work.events) {
       figures_.set_aside += event.name == "outbox_set_aside" ? 1U : 0U;
       figures_.epochs += event.name == "outbox_new_epoch" ? 1U : 0U;
@@ -227,7 +292,7 @@ class Chain {
     CutsLedger::Found found;
     for (const Lane lane : kLanes) {
       std::array<std::uint64_t, kLanes.size()> dropped{};
-      for (const OutboxRow& row : store.fetch(lane, 0, 100'000, 64U << 20U, dropped)) found.segments.push_back(ledger_.read(row));
+      for (const OutboxRow& row : store.peek(lane, 0, 100'000, 64U << 20U, dropped)) found.segments.push_back(ledger_.read(row));
     }
     const DiskFigures figures = store.figures();
     found.epoch = figures.epoch;
@@ -269,6 +334,7 @@ class Chain {
     store_.reset();
     work_ = DiskWork{};
     batch_.clear();
+    handed_.clear();
     // A power cut ends a boot. But a new boot begins a new epoch, and that numbers go on rightly is to be seen, too.
     if (below(4) == 0) ++boot_;
     const std::uint64_t disks = 1 + below(6);
@@ -329,6 +395,7 @@ class Chain {
   std::vector<std::uint64_t> batch_;     ///< its samples
   std::uint64_t next_sample_ = 0;
   CutsLedger::Found found_;              ///< what waits, as seen last
+  std::vector<CutsLedger::Found::Segment> handed_;  ///< what this process has in hand of it
   std::optional<std::vector<std::byte>> copy_;
   std::optional<std::map<std::string, std::vector<std::byte>>> image_;
 };

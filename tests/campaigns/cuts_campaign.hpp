@@ -17,6 +17,7 @@ enum class CutsBreak : std::uint8_t {
   early_promise,    ///< readings are called durable before they were committed
   early_delete,     ///< segments are deleted when they are sent, not when they are acknowledged
   late_marks,       ///< the marks beside the database are written after the numbers they guard were used
+  forgets_handed_out,  ///< what an earlier process handed out is forgotten, so that it is merged under another number
 };
 
 struct CutsOptions {
@@ -38,7 +39,10 @@ struct CutsFigures {
   std::uint64_t commits = 0;
   std::uint64_t samples = 0;   ///< that became durable
   std::uint64_t acknowledged = 0;
-  std::uint64_t dropped = 0;   ///< by quota, each told by a gap
+  std::uint64_t dropped = 0;   ///< by quota, each told by a gap; or thinned
+  std::uint64_t handed_out = 0;  ///< segments
+  std::uint64_t merged = 0;      ///< segments that became fewer
+  std::uint64_t thinned = 0;     ///< samples that became summaries, each told by a gap
   std::uint64_t lost = 0;      ///< durable and neither there nor told nor acknowledged: with lies and damage only
   std::uint64_t lost_told = 0; ///< of a damaged or lying disk, within a gap that says so
   std::uint64_t set_aside = 0;

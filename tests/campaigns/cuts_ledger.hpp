@@ -32,6 +32,7 @@ class CutsLedger {
       SegmentHeader header;
       std::uint32_t crc = 0;
       std::vector<std::uint64_t> samples;  ///< their numbers
+      std::vector<Summary> summaries;      ///< their series as numbers of ours
       std::vector<Gap> gaps;
     };
     std::vector<Segment> segments;
@@ -59,11 +60,18 @@ class CutsLedger {
   /// The readings of `segment` as numbers; a violation if any of them is not as it was made.
   Found::Segment read(const OutboxRow& row);
 
+  /// It has left the device.
+  void hand_out(const Found::Segment& segment);
+  /// What somebody has in hand must be there still.
+  void check_held(const Found& found, const std::vector<Found::Segment>& held);
+
   // The steps of a commit. Between begin() and a settle the power may go.
   void begin(std::vector<std::uint64_t> samples, std::vector<Found::Segment> acknowledged);
   void promise_early();
   /// The commit came back, and this is what the disk holds now.
   void settle(const Found& found);
+  /// Small segments became fewer, and nothing else happened.
+  void settle_merge(const Found& found);
   /// The power went; this is what one of the disks holds that it may have left. Settles it if `goes_on`.
   void settle_cut(const Found& found, bool goes_on);
 
@@ -75,14 +83,24 @@ class CutsLedger {
     Lane lane{};
     Where where = Where::memory;
     bool is_noise = false;
+    bool is_handed_out = false;
     Epoch epoch = 0;
     std::uint64_t seq = 0;
+    std::uint64_t first_seq = 0;
+  };
+  struct Named {
+    std::uint32_t crc = 0;
+    Lane lane{};
   };
   using Name = std::pair<Epoch, std::uint64_t>;
   using Counts = std::array<std::uint64_t, kLanes.size()>;
 
   Found::Segment decode(const OutboxRow& row, std::uint32_t crc);
   void check_names(const Found& found);
+  void check_order(const Found& found);
+  void check_summaries(const Found& found, const std::unordered_map<std::uint64_t, const Found::Segment*>& present);
+  void check_summary(const Summary& summary, Lane lane, const std::unordered_map<std::uint64_t, const Found::Segment*>& present);
+  bool is_under_its_number(const Known& known, const SegmentHeader& header) const;
   void reckon(const Found& found, bool is_done, bool goes_on);
   bool check_counts(const Found& found, bool happened, bool is_done, const Counts& missing, const Counts& missing_in_flight);
   void move(const Found& found, const std::unordered_map<std::uint64_t, const Found::Segment*>& present,
@@ -98,10 +116,12 @@ class CutsLedger {
   std::vector<std::uint64_t> in_flight_;
   std::vector<Found::Segment> in_flight_acknowledged_;
   std::map<std::pair<Name, std::uint32_t>, Found::Segment> read_;
-  std::map<Name, std::uint32_t> named_;       ///< what left the device under a number
+  std::map<Name, Named> named_;               ///< what left the device under a number
   std::map<Epoch, std::uint64_t> newest_named_;
   Epoch told_epoch_ = 0;
   std::vector<Gap> told_;                     ///< by reports that were acknowledged
+  Counts summed_up_{};                        ///< samples in summaries that were acknowledged
+  Name newest_{};                             ///< epoch and newest seq as settled last
 };
 
 }  // namespace fieldpost

@@ -52,7 +52,7 @@ TEST_P(BrokenCuts, AreNoticed) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, BrokenCuts,
-                         testing::Values(CutsBreak::no_sync, CutsBreak::early_promise, CutsBreak::early_delete, CutsBreak::late_marks));
+                         testing::Values(CutsBreak::no_sync, CutsBreak::early_promise, CutsBreak::early_delete, CutsBreak::late_marks, CutsBreak::forgets_handed_out));
 
 }  // namespace
 }  // namespace fieldpost

@@ -4,6 +4,7 @@ that the checker claims to notice."""
 
 import copy
 import dataclasses
+import json
 import time
 
 import pytest
@@ -275,6 +276,30 @@ def with_gap(history, dropped, readings):
                       if judge.wire.parse(arrival.topic, arrival.payload).seq != dropped]
     return stand_in.changed(worse, len(worse.arrivals) - 1,
                             lambda document: stand_in.add_gap(document, dropped, readings))
+
+
+def merged(history, position, *, leave_out=0):
+    """The message at `position` and the one before it came as one; `leave_out` values of the older are not in it."""
+    older = json.loads(history.arrivals[position - 1].payload)
+    later = json.loads(history.arrivals[position].payload)
+    shift = later["time"]["boot_ms"] - older["time"]["boot_ms"]
+    times = older["times"][0][leave_out:] + [at + shift for at in later["times"][0]]
+    for entry, add in zip(older["series"], later["series"]):
+        entry["samples"]["v"] = entry["samples"]["v"][leave_out:] + add["samples"]["v"]
+    older.update(seq=later["seq"], first_seq=older["seq"], times=[times])
+    better = copy.deepcopy(history)
+    better.arrivals[position - 1:position + 1] = [stand_in.arrival_of(older)]
+    return better
+
+
+def test_merged_segments_are_what_they_take_the_place_of():
+    history = stand_in.good_history()
+    position = stand_in.unrepeated(history)[1]
+    verdict = judge.check(merged(history, position))
+    assert verdict.ok, str(verdict)
+    assert verdict.figures["received_readings"] == verdict.figures["durable_readings"]
+    verdict = judge.check(merged(history, position, leave_out=1))
+    assert any("merged into it" in violation for violation in verdict.violations), str(verdict)
 
 
 def test_a_reported_gap_is_no_loss():

@@ -185,7 +185,9 @@ class _Judge:
                 self._violation(f"{_name(message)} arrived after seq {overtaken_by} of the same lane")
 
     def compare_durable(self):
-        received = {(message.epoch, message.seq): message for message in self._first.values()}
+        received = {(message.epoch, message.seq): message for message in self._first.values() if not message.is_merged}
+        self._merged = [message for message in self._first.values() if message.is_merged]
+        self._logged_in = defaultdict(int)  # identity of a merged message -> readings of what it takes the place of
         logged = {}
         for run in self._history.runs:
             for segment in run.durable:
@@ -196,6 +198,10 @@ class _Judge:
                 logged[key] = segment
         for key, segment in sorted(logged.items()):
             message = received.get(key)
+            merged = self._merged_into(segment)
+            if merged is not None:
+                self._logged_in[merged.identity] += segment.readings
+                continue
             if message is None:
                 if not self._reported(*key):
                     self._lost.append(segment)
@@ -208,6 +214,10 @@ class _Judge:
             if message.readings != segment.readings:
                 self._violation(f"{_name(message)} bears {message.readings} readings, "
                                 f"{segment.readings} were durable")
+        for message in self._merged:
+            if not message.thinned and message.readings < self._logged_in[message.identity]:
+                self._violation(f"{_name(message)} bears {message.readings} readings, {self._logged_in[message.identity]} were "
+                                "durable in what was merged into it")
         self._durable = logged
 
     def look_for_holes(self):
@@ -219,7 +229,8 @@ class _Judge:
         for epoch, present in seqs.items():
             for seq in range(1, max(present)):
                 if seq not in present and not self._reported(epoch, seq) \
-                        and (epoch, seq) not in self._durable:
+                        and (epoch, seq) not in self._durable \
+                        and not any(m.epoch == epoch and m.first_seq <= seq <= m.seq for m in self._merged):
                     self._violation(f"hole: seq {seq} of epoch {epoch} never came and no gap "
                                     "reports it")
 
@@ -332,7 +343,8 @@ class _Judge:
         received = sum(message.readings for message in self._first.values())
         logged = sum(segment.readings for segment in self._durable.values())
         self._unlogged = sum(message.readings for message in self._first.values()
-                             if (message.epoch, message.seq) not in self._durable)
+                             if not message.is_merged and (message.epoch, message.seq) not in self._durable)
+        self._unlogged += sum(message.readings - self._logged_in[message.identity] for message in self._merged)
         self._by_log = logged + self._unlogged - (received - self._ramp_received)
         self._adds_up = self._taken == self._ramp_received == self._by_log
         if not self._adds_up and not self._gaps:
@@ -345,6 +357,8 @@ class _Judge:
         for number, run in enumerate(self._history.runs, start=1):
             for segment in run.durable:
                 message = received.get((segment.epoch, segment.seq))
+                if message is not None and message.is_merged:
+                    continue  # its oldest reading was durable long before
                 times = [sample.boot_seconds for sample in message.samples if sample.is_ramp] if message else []
                 if segment.at is None or not times or run.said_unwritable:
                     continue
@@ -369,6 +383,9 @@ class _Judge:
         if len(self._durable) < self._required:
             self._violation(f"{len(self._durable)} segments became durable in {lived:.0f} s of life at a flush "
                             f"interval of {self._history.flush_interval:g} s; at least {self._required} are due")
+
+    def _merged_into(self, segment):
+        return next((m for m in self._merged if m.covers(segment.epoch, segment.lane, segment.seq)), None)
 
     def _reported(self, epoch, seq):
         return any(gap_epoch == epoch and gap.first_seq <= seq <= gap.last_seq

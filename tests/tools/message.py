@@ -66,6 +66,16 @@ class Message:
     events: tuple
     gaps: tuple
     content: str
+    first_seq: int = 0  # 0: seq
+    thinned: bool = False
+
+    @property
+    def is_merged(self):
+        return bool(self.first_seq)
+
+    def covers(self, epoch, lane, seq):
+        """Whether it takes the place of this number of this lane."""
+        return (self.epoch, self.lane) == (epoch, lane) and (self.first_seq or self.seq) <= seq <= self.seq
 
     @property
     def identity(self):
@@ -127,7 +137,8 @@ def _message(topic, document):
         gaps=tuple(GapReport(gap["cause"], gap["lane"], gap["readings"], gap["first_seq"],
                              gap["last_seq"])
                    for gap in document.get("gaps", ())),
-        content=_content(document))
+        content=_content(document), first_seq=document.get("first_seq", 0),
+        thinned=document.get("thinned", False))
     if topic.split("/")[-2:] != [message.device, message.lane]:
         raise ValueError(f"topic {topic} of a message of {message.device}, lane {message.lane}")
     return message

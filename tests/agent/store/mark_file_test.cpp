@@ -53,6 +53,21 @@ TEST_F(MarkFileTest, FallsBackToTheOlderSlotWhereverTheNewerIsDamaged) {
   EXPECT_EQ(fell_back, 80);
 }
 
+TEST_F(MarkFileTest, KnowsWhatWasHandedOutOnlyIfItCanBeSure) {
+  Marks marks = kNewer;
+  marks.handed_out = {1, 2, 1'000'000, 4};
+  write(marks);
+  EXPECT_EQ(read(), marks);
+  const std::string whole = directory_.read("marks");
+  std::string damaged = whole;
+  damaged[whole.size() - 20] = static_cast<char>(damaged[whole.size() - 20] ^ 1);
+  directory_.write("marks", damaged);
+  EXPECT_EQ(read(), kNewer);  // all the rest of it is right
+  write(kNewer);              // as an agent writes it that knows nothing of this, over one that does
+  write(kNewer);
+  EXPECT_EQ(read(), kNewer);
+}
+
 TEST_F(MarkFileTest, SurvivesBeingCutAnywhere) {
   write(kOlder);
   write(kNewer);

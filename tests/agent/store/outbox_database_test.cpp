@@ -18,7 +18,7 @@ class OutboxDatabaseTest : public OutboxTest {
   }
 
   ErrorKind kind_of_opening() {
-    const auto opened = OutboxDatabase::open(options_, boots_, failures_);
+    const auto opened = OutboxDatabase::open(options_, boots_, failures_, handed_out_);
     return opened ? ErrorKind::NotPresent : opened.error().kind();
   }
 };
@@ -101,7 +101,7 @@ TEST_F(OutboxDatabaseTest, GivesWhatIsBehindMoreDamagedBodiesThanItWasAskedFor) 
 
 TEST_F(OutboxDatabaseTest, WorksOnAFileOfALaterVersionThatHasATableMore) {
   insert(Lane::live, 4);
-  change_file("CREATE TABLE later(z); UPDATE property SET value = 2 WHERE name = 'schema'");
+  change_file("CREATE TABLE later(z); UPDATE property SET value = 3 WHERE name = 'schema'");
   open();
   insert(Lane::live, 4);
   EXPECT_EQ(rows(Lane::live).size(), 2U);

@@ -29,7 +29,7 @@ class OutboxTest : public testing::Test {
 
   void open() {
     outbox_.reset();
-    auto opened = OutboxDatabase::open(options_, boots_, failures_);
+    auto opened = OutboxDatabase::open(options_, boots_, failures_, handed_out_);
     ASSERT_TRUE(opened) << opened.error().sentence();
     outbox_.emplace(std::move(*opened));
   }
@@ -77,6 +77,7 @@ class OutboxTest : public testing::Test {
   OutboxOptions options_;
   BootTable boots_;
   ReadFailures failures_;
+  HandedOut handed_out_;
   SeriesTable table_;
   SeriesId series_{};
   SegmentBuilder builder_{table_, 120'000};

@@ -106,6 +106,46 @@ TEST_F(OutboxTransactionTest, DropsByAgeOnlyWhatIsSurelyOld) {
   EXPECT_EQ(rows(Lane::live).size(), 1U);
 }
 
+TEST_F(OutboxTransactionTest, DropsNothingThatSomebodyHasInHand) {
+  options_.quota_bytes = OutboxDatabase::kQuotaBytesMin;
+  options_.age_max = seconds{50};
+  open();
+  moment_.now = BootTime{seconds{1}};
+  insert(Lane::bulk, 500);
+  insert(Lane::bulk, 500);
+  const auto held = rows(Lane::bulk);
+  handed_out_.hold(Lane::bulk, held[0].row);
+  for (int i = 0; i < 100; ++i) insert(Lane::bulk, 500);
+  auto left = rows(Lane::bulk);
+  EXPECT_EQ(left[0].row, held[0].row);
+  EXPECT_GT(left[1].row, held[1].row);
+  EXPECT_LE(outbox_->file_bytes(), options_.quota_bytes);
+  moment_.now = BootTime{seconds{100}};
+  ASSERT_TRUE(apply({}));
+  ASSERT_EQ(rows(Lane::bulk).size(), 1U);
+  handed_out_.release(Lane::bulk, held[0].row);
+  ASSERT_TRUE(apply({}));
+  EXPECT_TRUE(rows(Lane::bulk).empty());
+}
+
+TEST_F(OutboxTransactionTest, DropsNoLaneBelowItsShareForAnother) {
+  options_.quota_bytes = 1 << 20;
+  for (const Lane flood : kLanes) {
+    SetUp();
+    for (const Lane lane : kLanes) {
+      if (lane != flood) insert(lane, 5'000);  // 45 KB, far below any share
+    }
+    for (int i = 0; i < 60; ++i) insert(flood, 5'000);
+    for (const Lane lane : kLanes) {
+      if (lane == flood) continue;
+      EXPECT_EQ(outbox_->waiting()[index(lane)].readings, 5'000U) << to_string(lane) << " under a flood of " << to_string(flood);
+    }
+    outbox_.reset();
+    directory_.write("outbox.db", "");
+    directory_.write("outbox.db-wal", "");
+  }
+}
+
 TEST_F(OutboxTransactionTest, RefusesNewBulkBeforeItTouchesAnAlert) {
   options_.quota_bytes = OutboxDatabase::kQuotaBytesMin;
   open();

@@ -43,6 +43,11 @@ class Maker {
     header.summaries = static_cast<std::uint32_t>(content.summaries.size());
     header.events = static_cast<std::uint32_t>(content.events.size());
     header.gaps = static_cast<std::uint32_t>(content.gaps.size());
+    header.first_seq = header.seq;
+    if (below(3) == 0) {  // made of several
+      header.first_seq -= std::min(header.seq, below(1'000));
+      header.is_thinned = below(2) == 0;
+    }
     return made;
   }
 
@@ -186,7 +191,7 @@ class Maker {
 
   Gap gap() {
     Gap made;
-    made.cause = static_cast<Gap::Cause>(below(5));
+    made.cause = static_cast<Gap::Cause>(below(7));
     made.lane = kLanes[below(kLanes.size())];
     made.readings = is_plain_ ? below(1U << 30U) : chance_();
     if (below(2) == 0) {
@@ -271,7 +276,7 @@ std::string difference(const SegmentContent& a, const SegmentContent& b) {
 }
 
 std::string difference(const SegmentHeader& a, const SegmentHeader& b) {
-  const bool equal = a.epoch == b.epoch && a.seq == b.seq && a.lane == b.lane && a.boot == b.boot && a.first == b.first &&
+  const bool equal = a.epoch == b.epoch && a.seq == b.seq && a.first_seq == b.first_seq && a.is_thinned == b.is_thinned && a.lane == b.lane && a.boot == b.boot && a.first == b.first &&
                      a.last == b.last && a.samples == b.samples && a.summaries == b.summaries && a.events == b.events &&
                      a.gaps == b.gaps;
   return equal ? "" : "the headers differ";

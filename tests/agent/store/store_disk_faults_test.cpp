@@ -260,6 +260,40 @@ TEST_F(StoreDiskFaultsTest, BelievesACommitWhoseSyncFailedOnlyOnceItIsOnTheMediu
   }
 }
 
+/// What was committed behind it in the log would go with it.
+TEST_F(StoreDiskFaultsTest, KeepsWhatIsCommittedAfterAnAcknowledgementWhoseSyncFailed) {
+  for (unsigned failures = 1; failures <= 4; ++failures) {
+    for (unsigned syncs = 0; syncs < 8; ++syncs) {
+      CrashDisk disk = disk_;
+      CrashFileLayer::mount(&disk, 1);
+      start();
+      ASSERT_TRUE(commit(with_samples(Lane::event)).result);
+      ASSERT_TRUE(commit(with_samples(Lane::live)).result);
+      const auto rows = fetch(Lane::event);
+      ASSERT_EQ(rows.size(), 1U);
+      disk.fail_sync_after(syncs, failures);
+      DiskWork work;
+      work.change.acknowledged = {{Lane::event, rows[0].row}};
+      while (!(work = commit(std::move(work))).result) {
+      }
+      disk.fail_sync_after(0, 0);
+      ASSERT_TRUE(commit(with_samples(Lane::alert)).result);
+      disk.cut_power();
+      store_.reset();
+      for (std::uint64_t seed = 0; seed < 8; ++seed) {
+        CrashDisk left = disk.after_power_cut(seed);
+        CrashFileLayer::mount(&left, 1);
+        start();
+        ASSERT_TRUE(commit().result);
+        EXPECT_EQ(fetch(Lane::alert).size(), 1U) << failures << " failures after " << syncs << " syncs, seed " << seed;
+        EXPECT_EQ(fetch(Lane::live).size(), 1U) << failures << " failures after " << syncs << " syncs, seed " << seed;
+        stop();
+        CrashFileLayer::mount(nullptr, 0);
+      }
+    }
+  }
+}
+
 TEST_F(StoreDiskFaultsTest, BeginsAnEpochInEachBootAndTellsNobodyOfIt) {
   start();
   ASSERT_TRUE(commit().result);

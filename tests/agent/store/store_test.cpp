@@ -295,6 +295,7 @@ TEST_F(StoreTest, SaysNothingOfLossWhenNothingWaitedInALostOutbox) {
 
 TEST_F(StoreTest, DropsTheOldestOfBulkFirstAndAlertsLastWhenTheQuotaIsReached) {
   options_.quota_bytes = 1 << 20;
+  options_.thin_window = milliseconds{0};
   open();
   Event event;
   event.name = "keep_me";

@@ -37,7 +37,8 @@ def labels(pairs):
 def description(decoder, segment):
     quality = decoder.QUALITIES.index
     return {
-        "epoch": segment["epoch"], "seq": str(segment["seq"]), "lane": segment["lane"], "boot": segment["boot"],
+        "epoch": segment["epoch"], "seq": str(segment["seq"]), "first_seq": str(segment["first_seq"]),
+        "thinned": segment["thinned"], "lane": segment["lane"], "boot": segment["boot"],
         "first": str(segment["first"]), "last": str(segment["last"]),
         "series": [{"name": hexed(s["name"]), "unit": hexed(s["unit"]), "kind": s["kind"], "labels": labels(s["labels"])}
                    for s in segment["series"]],

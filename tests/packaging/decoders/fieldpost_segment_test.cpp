@@ -62,6 +62,7 @@ std::string description(const RandomSegment& segment) {
   JsonWriter json;
   const SegmentHeader& header = segment.header;
   json.begin_object().member("epoch", to_text(header.epoch)).member("seq", std::to_string(header.seq));
+  json.member("first_seq", std::to_string(header.first_seq)).member("thinned", header.is_thinned);
   json.key("lane").value(to_string(header.lane));
   json.member("boot", header.boot).member("first", exact(header.first)).member("last", exact(header.last));
   json.key("series").begin_array();

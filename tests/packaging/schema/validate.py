@@ -26,6 +26,8 @@ def spoilt(message):
     yield changed(lambda m: m.update(v=2))
     yield changed(lambda m: m.update(seq="1"))
     yield changed(lambda m: m.update(lane="fast"))
+    yield changed(lambda m: m.update(first_seq=0))
+    yield changed(lambda m: m.update(thinned=False))
     yield changed(lambda m: m.update(surprise=1))
     yield changed(lambda m: m["time"].update(start="yesterday"))
     if "series" in message:
