@@ -72,7 +72,7 @@ class MarkFile final : public MarkStorage {
   explicit MarkFile(std::string path) : path_{std::move(path)} {}
 
   Result<std::optional<Marks>> read() override {
-    const FileDescriptor file{::open(path_.c_str(), O_RDONLY | O_CLOEXEC)};
+    const FileDescriptor file{::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
     if (!file) {
       if (errno == ENOENT) return std::optional<Marks>{};
       return errno_error("open " + path_, errno);
@@ -95,7 +95,7 @@ class MarkFile final : public MarkStorage {
     // Opened for each write: a directory that went away and came back is found again.
     // One that cannot be read (a bad block, another owner) makes room for a new one: the directory is ours.
     if (count_ == 0 && !read()) ::unlink(path_.c_str());
-    FileDescriptor file{::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640)};
+    FileDescriptor file{::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640)};
     if (!file) return errno_error("open " + path_, errno);
     const std::uint64_t next = count_ + 1;
     const auto bytes = slot_bytes({next, marks});

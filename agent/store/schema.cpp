@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/store/schema.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -26,6 +27,11 @@ Result<void> make_tables(Sqlite& database, const char* schema, std::span<const s
 }
 
 bool is_damage(const Error& error, const std::string& path) noexcept {
+  // A directory or a pipe in its place, whatever SQLite makes of it.
+  for (const std::string& file : {path, path + "-wal"}) {
+    struct stat found {};
+    if (::stat(file.c_str(), &found) == 0 && !S_ISREG(found.st_mode)) return true;
+  }
   switch (error.kind()) {
     case ErrorKind::Malformed:
     case ErrorKind::Bug:

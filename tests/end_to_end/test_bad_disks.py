@@ -2,11 +2,13 @@
 """Promise P4: a disk that is full or cannot be written is said in one line and worked around."""
 
 import os
+import random
 import subprocess
 import time
 
 import pytest
 
+from tests.campaigns import damage_binary
 from tests.end_to_end.test_refusals import complaints
 from tests.tools.agent import ramp_source
 from tests.tools.child import wait_until
@@ -96,3 +98,15 @@ def test_a_read_only_state_directory_is_reported_and_sampling_goes_on(road, smal
         road.wait_for(lambda messages: len(messages) >= 3, 30, "messages once it can be written")
     road.settle(agent)
     road.assert_all_well(agent, start_allowance=60)
+
+
+def test_damaged_files_are_started_on_and_nothing_of_them_is_sent_otherwise(binary, capsys):
+    figures, content = damage_binary.run(random.Random(7), 8, binary=binary)
+    assert content, capsys.readouterr().out
+    assert figures["starts"] == 8 and figures["messages_compared"] > 20
+
+
+def test_a_message_that_the_damage_altered_would_be_seen(binary, capsys):
+    figures, content = damage_binary.run(random.Random(7), 2, binary=binary, altered=lambda known: (*known[:1], known[1][1:], *known[2:]))
+    assert not content and figures["violations"] > 0
+    assert "has another content than before" in capsys.readouterr().out

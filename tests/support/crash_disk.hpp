@@ -64,6 +64,9 @@ class CrashDisk {
     syncs_failing_ = many;
   }
 
+  /// What was written and not synced stays readable and never reaches the medium: Linux after a sync that failed.
+  void lose_unsynced(Inode inode) { files_[inode].unsynced.clear(); }
+
   /// Changes a byte on the medium behind everybody's back.
   void damage(std::string_view name, std::size_t offset, std::byte with);
   /// Likewise all of a file, which is made if it is not there.

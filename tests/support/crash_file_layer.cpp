@@ -41,6 +41,11 @@ struct Layer {
   std::vector<std::string> listing;
   std::size_t listed = 0;
   dirent entry{};
+  std::uint64_t calls = 0;
+  std::vector<CrashFileLayer::Call>* record = nullptr;
+  CrashFileLayer::Fault fault;
+  std::uint64_t fault_at = 0;  ///< the number of the call; 0: none fails
+  CrashFileLayer::Call fault_in{};
 };
 
 Layer& layer() {
@@ -51,6 +56,24 @@ Layer& layer() {
 int fail(int error_number) {
   errno = error_number;
   return -1;
+}
+
+using Call = CrashFileLayer::Call;
+
+/// Each call passes here: 0, the error that it is to give, or kShort.
+int enter(Call call) {
+  Layer& now = layer();
+  ++now.calls;
+  if (now.record != nullptr) now.record->push_back(call);
+  if (now.fault_at == 0 || now.calls < now.fault_at) return 0;
+  if (now.calls == now.fault_at) now.fault_in = call;
+  switch (now.fault.extent) {
+    case CrashFileLayer::Fault::Extent::once: return now.calls == now.fault_at ? now.fault.error : 0;
+    case CrashFileLayer::Fault::Extent::for_ever_of_its_kind: return call == now.fault_in ? now.fault.error : 0;
+    case CrashFileLayer::Fault::Extent::for_ever: break;
+  }
+  const auto& may = CrashFileLayer::errors_of(call);
+  return std::find(may.begin(), may.end(), now.fault.error) != may.end() ? now.fault.error : 0;
 }
 
 /// The name inside the directory; "" for the directory itself; nothing for the world outside.
@@ -74,6 +97,7 @@ OpenFile* file_of(int descriptor) {
 bool is_dead() { return layer().disk == nullptr || layer().disk->is_off(); }
 
 int open_inside(std::string_view name, int flags) {
+  if (const int error = enter(Call::open); error != 0) return fail(error);
   if (is_dead()) return fail(EIO);
   CrashDisk& disk = *layer().disk;
   CrashDisk::Inode inode = CrashDisk::kNone;
@@ -95,6 +119,9 @@ int open_inside(std::string_view name, int flags) {
 }
 
 ssize_t read_at(int descriptor, void* buffer, std::size_t count, std::size_t at) {
+  const int error = enter(Call::read);
+  if (error > 0) return fail(error);
+  if (error == CrashFileLayer::kShort) count -= count / 2;
   const OpenFile* const file = file_of(descriptor);
   if (file == nullptr) return fail(EIO);
   const auto content = layer().disk->content(file->inode);
@@ -106,6 +133,9 @@ ssize_t read_at(int descriptor, void* buffer, std::size_t count, std::size_t at)
 }
 
 ssize_t write_at(int descriptor, const void* buffer, std::size_t count, std::size_t at) {
+  const int error = enter(Call::write);
+  if (error > 0) return fail(error);
+  if (error == CrashFileLayer::kShort) count -= count / 2;
   const OpenFile* const file = file_of(descriptor);
   if (file == nullptr) return fail(EIO);
   const std::span bytes{static_cast<const std::byte*>(buffer), count};
@@ -128,6 +158,7 @@ int fill_stat(CrashDisk::Inode inode, Stat* into) {
 
 template <typename Stat>
 int stat_inside(std::string_view name, Stat* into) {
+  if (const int error = enter(Call::stat); error != 0) return fail(error);
   if (is_dead()) return fail(EIO);
   const CrashDisk::Inode inode = name.empty() ? CrashDisk::kNone : layer().disk->find(name);
   if (!name.empty() && inode == CrashDisk::kNone) return fail(ENOENT);
@@ -136,18 +167,23 @@ int stat_inside(std::string_view name, Stat* into) {
 
 template <typename Stat>
 int stat_open(int descriptor, Stat* into) {
+  if (const int error = enter(Call::stat); error != 0) return fail(error);
   const OpenFile* const file = file_of(descriptor);
   return file == nullptr ? fail(EIO) : fill_stat(file->inode, into);
 }
 
 int sync_open(int descriptor) {
+  const int error = enter(Call::sync);
   const OpenFile* const file = file_of(descriptor);
   if (file == nullptr) return fail(EIO);
+  if (error == EIO && file->inode != CrashDisk::kNone) layer().disk->lose_unsynced(file->inode);
+  if (error != 0) return fail(error);
   const bool done = file->inode == CrashDisk::kNone ? layer().disk->sync_directory() : layer().disk->sync(file->inode);
   return done ? 0 : fail(EIO);
 }
 
-int resize_open(int descriptor, off_t size) {
+int resize_open(int descriptor, off_t size, Call call = Call::resize) {
+  if (const int error = enter(call); error != 0) return fail(error);
   const OpenFile* const file = file_of(descriptor);
   if (file == nullptr) return fail(EIO);
   return layer().disk->resize(file->inode, static_cast<std::size_t>(size)) ? 0 : fail(EIO);
@@ -155,6 +191,7 @@ int resize_open(int descriptor, off_t size) {
 
 template <typename Statvfs>
 int fill_statvfs(Statvfs* into) {
+  if (const int error = enter(Call::space); error != 0) return fail(error);
   *into = Statvfs{};
   into->f_bsize = kBlockBytes;
   into->f_frsize = kBlockBytes;
@@ -166,6 +203,9 @@ int fill_statvfs(Statvfs* into) {
 
 /// Locks are always to be had: there is one process.
 int control_open(int command, struct flock* lock) {
+  if (command == F_GETLK || command == F_SETLK || command == F_SETLKW) {
+    if (const int error = enter(Call::lock); error != 0) return fail(error);
+  }
   if (command == F_GETLK && lock != nullptr) lock->l_type = F_UNLCK;
   return 0;
 }
@@ -183,6 +223,54 @@ void CrashFileLayer::resume(CrashDisk* disk, std::uint64_t mount) {
   layer().disk = disk;
   layer().mount = mount;
 }
+
+const std::vector<int>& CrashFileLayer::errors_of(Call call) {
+  static const std::vector<int> open{EIO, ENOSPC, EDQUOT, EROFS, EACCES, EMFILE, ENFILE, ENOMEM, EINTR};
+  static const std::vector<int> close{EIO, EINTR};
+  static const std::vector<int> read{EIO, EINTR, ENOMEM, kShort};
+  static const std::vector<int> write{EIO, ENOSPC, EDQUOT, EROFS, EINTR, ENOMEM, kShort};
+  static const std::vector<int> sync{EIO, ENOSPC, EDQUOT, EROFS, EINTR};
+  static const std::vector<int> resize{EIO, ENOSPC, EROFS, EINTR};
+  static const std::vector<int> allocate{ENOSPC, EDQUOT, EIO, EINTR, EOPNOTSUPP};
+  static const std::vector<int> lock{EACCES, EINTR, ENOLCK, EIO};
+  static const std::vector<int> mode{EPERM, EIO, EROFS};
+  static const std::vector<int> look{EIO, EACCES, ENOMEM};
+  static const std::vector<int> space{EIO, EINTR, ENOMEM};
+  static const std::vector<int> change{EIO, ENOSPC, EDQUOT, EROFS, EACCES, ENOMEM};
+  static const std::vector<int> list{EIO, EACCES, EMFILE, ENFILE, ENOMEM};
+  static const std::vector<int> random{EAGAIN, EINTR, ENOSYS};
+  switch (call) {
+    case Call::open: return open;
+    case Call::close: return close;
+    case Call::read: return read;
+    case Call::write: return write;
+    case Call::sync: return sync;
+    case Call::resize: return resize;
+    case Call::allocate: return allocate;
+    case Call::lock: return lock;
+    case Call::mode: return mode;
+    case Call::stat:
+    case Call::access: return look;
+    case Call::space: return space;
+    case Call::remove:
+    case Call::rename:
+    case Call::make_directory: return change;
+    case Call::list: return list;
+    case Call::random: break;
+  }
+  return random;
+}
+
+void CrashFileLayer::fail(const Fault& fault) {
+  layer().fault = fault;
+  layer().fault_at = layer().calls + fault.after + 1;
+}
+
+void CrashFileLayer::heal() { layer().fault_at = 0; }
+
+std::uint64_t CrashFileLayer::calls() { return layer().calls; }
+
+void CrashFileLayer::record(std::vector<Call>* into) { layer().record = into; }
 
 }  // namespace fieldpost
 
@@ -246,9 +334,10 @@ int __wrap_open64(const char* path, int flags, ...) {
 
 int __wrap_close(int descriptor) {
   if (!is_ours(descriptor)) return __real_close(descriptor);
+  const int error = enter(Call::close);  // the descriptor is gone all the same
   const auto at = static_cast<std::size_t>(descriptor - kFirstDescriptor);
   if (at < layer().files.size()) layer().files[at] = OpenFile{};
-  return 0;
+  return error == 0 ? 0 : fail(error);
 }
 
 ssize_t __wrap_pread(int descriptor, void* buffer, size_t count, off_t at) {
@@ -291,7 +380,7 @@ int __wrap_ftruncate64(int descriptor, off_t size) {
 
 int __wrap_posix_fallocate(int descriptor, off_t from, off_t length) {
   if (!is_ours(descriptor)) return __real_posix_fallocate(descriptor, from, length);
-  return resize_open(descriptor, from + length) == 0 ? 0 : EIO;
+  return resize_open(descriptor, from + length, Call::allocate) == 0 ? 0 : errno;
 }
 
 int __wrap_fcntl64(int descriptor, int command, ...) {
@@ -303,8 +392,12 @@ int __wrap_fcntl64(int descriptor, int command, ...) {
   return control_open(command, command == F_GETLK ? static_cast<struct flock*>(argument) : nullptr);
 }
 
-int __wrap_fchmod(int descriptor, mode_t mode) { return is_ours(descriptor) ? 0 : __real_fchmod(descriptor, mode); }
-int __wrap_fchown(int descriptor, uid_t user, gid_t group) { return is_ours(descriptor) ? 0 : __real_fchown(descriptor, user, group); }
+static int change_mode() {
+  const int error = enter(Call::mode);
+  return error == 0 ? 0 : fail(error);
+}
+int __wrap_fchmod(int descriptor, mode_t mode) { return is_ours(descriptor) ? change_mode() : __real_fchmod(descriptor, mode); }
+int __wrap_fchown(int descriptor, uid_t user, gid_t group) { return is_ours(descriptor) ? change_mode() : __real_fchown(descriptor, user, group); }
 
 int __wrap_stat(const char* path, struct stat* into) {
   const auto name = inside(path);
@@ -326,6 +419,7 @@ int __wrap_fstatvfs(int descriptor, struct statvfs* into) { return is_ours(descr
 int __wrap_access(const char* path, int how) {
   const auto name = inside(path);
   if (!name) return __real_access(path, how);
+  if (const int error = enter(Call::access); error != 0) return fail(error);
   if (is_dead()) return fail(EIO);
   return name->empty() || layer().disk->find(*name) != CrashDisk::kNone ? 0 : fail(ENOENT);
 }
@@ -333,6 +427,7 @@ int __wrap_access(const char* path, int how) {
 int __wrap_unlink(const char* path) {
   const auto name = inside(path);
   if (!name) return __real_unlink(path);
+  if (const int error = enter(Call::remove); error != 0) return fail(error);
   if (is_dead()) return fail(EIO);
   if (layer().disk->find(*name) == CrashDisk::kNone) return fail(ENOENT);
   return layer().disk->remove(*name) ? 0 : fail(EIO);
@@ -341,6 +436,7 @@ int __wrap_unlink(const char* path) {
 int __wrap_rename(const char* from, const char* to) {
   const auto name = inside(from);
   if (!name) return __real_rename(from, to);
+  if (const int error = enter(Call::rename); error != 0) return fail(error);
   if (is_dead()) return fail(EIO);
   if (layer().disk->find(*name) == CrashDisk::kNone) return fail(ENOENT);
   return layer().disk->rename(*name, *inside(to)) ? 0 : fail(EIO);
@@ -348,13 +444,15 @@ int __wrap_rename(const char* from, const char* to) {
 
 int __wrap_mkdir(const char* path, mode_t mode) {
   if (!inside(path)) return __real_mkdir(path, mode);
+  if (const int error = enter(Call::make_directory); error != 0) return fail(error);
   return fail(is_dead() ? EIO : EEXIST);
 }
 
 DIR* __wrap_opendir(const char* path) {
   if (!inside(path)) return __real_opendir(path);
-  if (is_dead()) {
-    errno = EIO;
+  const int error = enter(Call::list);
+  if (error != 0 || is_dead()) {
+    errno = error != 0 ? error : EIO;
     return nullptr;
   }
   layer().listing = layer().disk->names();
@@ -376,6 +474,7 @@ int __wrap_closedir(DIR* directory) { return directory == reinterpret_cast<DIR*>
 /// A run must come out the same from the same seed, epochs included.
 ssize_t __wrap_getrandom(void* buffer, size_t count, unsigned flags) {
   if (layer().disk == nullptr) return __real_getrandom(buffer, count, flags);
+  if (const int error = enter(Call::random); error != 0) return fail(error);
   auto* const bytes = static_cast<unsigned char*>(buffer);
   for (size_t i = 0; i < count; ++i) bytes[i] = static_cast<unsigned char>(layer().chance());
   return static_cast<ssize_t>(count);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two slots: whatever one write does to its slot, the marks before it are still there.
+#include <sys/stat.h>
+
 #include <gtest/gtest.h>
 
 #include "agent/store/marks.hpp"
@@ -33,6 +35,13 @@ TEST_F(MarkFileTest, GivesBackTheNewestThroughOneObjectAndThroughMany) {
   }
   write(kNewer);
   EXPECT_EQ(read(), kNewer);
+}
+
+TEST_F(MarkFileTest, WaitsForNobodyWhereAPipeTookItsPlaceAndReplacesIt) {
+  ASSERT_EQ(::mkfifo(path().c_str(), 0640), 0);
+  EXPECT_FALSE(make_mark_file(path())->read());
+  write(kOlder);
+  EXPECT_EQ(read(), kOlder);
 }
 
 TEST_F(MarkFileTest, FallsBackToTheOlderSlotWhereverTheNewerIsDamaged) {

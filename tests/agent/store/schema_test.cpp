@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include <sys/stat.h>
+
 #include <gtest/gtest.h>
 
 #include "tests/support/temporary_directory.hpp"
@@ -59,6 +61,9 @@ TEST_F(SchemaTest, TellsDamageFromWhatADiskDoes) {
   // "Read-only", of a file that may be written: the header's version bytes.
   EXPECT_TRUE(damage(ErrorKind::Denied));
   EXPECT_FALSE(is_damage(Error{ErrorKind::Denied, "x"}, directory_.file("missing.db")));
+  // No disk makes a directory of a file.
+  ASSERT_EQ(::mkdir(directory_.file("folder.db").c_str(), 0750), 0);
+  EXPECT_TRUE(is_damage(Error{ErrorKind::Io, "x"}, directory_.file("folder.db")));
 }
 
 }  // namespace
