@@ -210,6 +210,13 @@ def test_a_good_history_is_believed():
     assert verdict.figures["received_readings"] == verdict.figures["durable_readings"] == 3 * 6 * 2 * 4
 
 
+def test_a_reading_taken_just_before_a_kill_is_not_the_next_life_s():
+    close = copy.deepcopy(stand_in.good_history())
+    close.runs[0].ended -= 0.1498  # 0.2 ms after its newest reading
+    close.runs[1].started = close.runs[0].ended + 0.0005
+    assert judge.check(close).ok, str(judge.check(close))
+
+
 @pytest.mark.parametrize("lie, word", LIES.items(), ids=lambda value: getattr(value, "__name__", ""))
 def test_a_lie_is_noticed(lie, word):
     verdict = judge.check(lie(stand_in.good_history()))

@@ -282,8 +282,11 @@ class _Judge:
         return by_run
 
     def _run_at(self, boot_seconds):
-        # Times in messages are rounded to milliseconds.
+        # Times in messages are rounded to milliseconds. Where two runs are so near to each other the reading is the
+        # earlier one's: the next has to start first.
         number = bisect.bisect_right(self._starts, boot_seconds + 2e-3)
+        while number > 1 and boot_seconds <= self._history.runs[number - 2].ended + 2e-3:
+            number -= 1
         if number and boot_seconds <= self._history.runs[number - 1].ended + 2e-3:
             return number
         return None
