@@ -50,7 +50,10 @@ class WiredAgent final : public Agent {
     link_ = TRY(Link::make(loop_, log_, configuration_.link));
     sync_.emplace(loop_, log_, store_, *link_,
                   SyncOptions{.device = configuration_.device_name,
-                              .topic_prefix = configuration_.topic_prefix});
+                              .topic_prefix = configuration_.topic_prefix,
+                              .limits = configuration_.byte_limits,
+                              .budget_file = configuration_.state_directory + "/byte_budget.json",
+                              .payload = configuration_.payload});
     return {};
   }
 

@@ -90,6 +90,9 @@ void fill_sync(StatusDocument::Sync& document, const SyncStatus& sync) {
   document.messages_failed = sync.messages_failed;
   document.messages_given_up = sync.messages_given_up;
   document.in_flight = sync.in_flight;
+  document.day_bytes_max = sync.day_bytes_max;
+  document.day_bytes = sync.day_bytes;
+  document.day_resets_in = sync.day_resets_in;
   document.last_error = sync.last_error;
 }
 

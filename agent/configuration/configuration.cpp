@@ -20,7 +20,7 @@ constexpr std::size_t kRulesMax = 1'000;
 
 /// Sections at the top of the file.
 constexpr std::string_view kTopKeys[] = {"device", "broker", "sampling", "source", "outbox",
-                                         "series", "rule",   "self",     "log",    "control"};
+                                         "series", "rule",   "self",     "log",    "control", "sync"};
 
 void check_top_keys(const TomlValue& document, Problems& problems) {
   for (const TomlMember& member : document.table) {
@@ -163,10 +163,23 @@ void read_broker(const SectionReader& broker, File& file, Configuration& result)
   link.connect_timeout = std::chrono::duration_cast<seconds>(broker.duration("connect_timeout"));
   link.acknowledge_timeout =
       std::chrono::duration_cast<seconds>(broker.duration("acknowledge_timeout"));
+  link.backoff_max = std::chrono::duration_cast<milliseconds>(broker.duration("backoff_max"));
   if (!file.files_are_checked) return;
   if (broker.given("password_file")) link.password = read_secret(broker, "password_file");
   if (broker.given("key_password_file")) {
     link.key_password = read_secret(broker, "key_password_file");
+  }
+}
+
+void read_sync(const SectionReader& sync, Configuration& result) {
+  if (sync.given("bytes_per_second_max")) result.byte_limits.per_second = sync.size("bytes_per_second_max");
+  if (sync.given("bytes_per_day_max")) result.byte_limits.per_day = sync.size("bytes_per_day_max");
+  const bool native = sync.text("payload") == "native";
+  const bool zstd = sync.text("compression") == "zstd";
+  result.payload.format = native ? PayloadOptions::Format::native : PayloadOptions::Format::json;
+  result.payload.compression = zstd ? PayloadOptions::Compression::zstd : PayloadOptions::Compression::none;
+  if (native && zstd) {
+    sync.error_at("compression", "\"compression\" in [sync] is for JSON; payload = \"native\" is compressed already: leave it out");
   }
 }
 
@@ -343,6 +356,7 @@ ConfigurationResult read_configuration(std::string_view text, const Configuratio
         read_sources(document.find("source"), context.drivers, sampling.duration("interval"),
                      sampling.boolean("default_sources"), file);
     read_outbox({kOutboxSection, document.find("outbox"), file}, configuration);
+    read_sync({kSyncSection, document.find("sync"), file}, configuration);
     read_series(document, file, configuration);
     read_rules(document, file, configuration);
     const SectionReader self{kSelfSection, document.find("self"), file};

@@ -13,6 +13,7 @@
 #include "agent/link/link.hpp"
 #include "agent/rules/rule_options.hpp"
 #include "agent/store/store_options.hpp"
+#include "agent/sync/sync_options.hpp"
 #include "hal/source.hpp"
 #include "platform/log.hpp"
 #include "platform/result.hpp"
@@ -38,6 +39,8 @@ struct Configuration {
   std::string topic_prefix;
   std::vector<SourceOptions> sources;
   StoreOptions store;
+  ByteLimits byte_limits;
+  PayloadOptions payload;
   SeriesPolicies series;
   std::vector<RuleOptions> rules;
   bool self_enabled = true;     ///< the agent's own series

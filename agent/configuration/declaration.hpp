@@ -60,6 +60,7 @@ extern const SectionDeclaration kOutboxSection;
 extern const SectionDeclaration kSeriesSection;
 extern const SectionDeclaration kDeadbandSection;
 extern const SectionDeclaration kRuleSection;
+extern const SectionDeclaration kSyncSection;
 extern const SectionDeclaration kSelfSection;
 extern const SectionDeclaration kLogSection;
 extern const SectionDeclaration kControlSection;

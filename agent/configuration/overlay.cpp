@@ -18,7 +18,7 @@ constexpr std::string_view kPrefix = "FIELDPOST_";
 
 /// Sections that stand once, so that their name and a key say all.
 constexpr std::array kSingleSections{&kDeviceSection, &kBrokerSection, &kSamplingSection, &kOutboxSection,
-                                     &kSelfSection,   &kLogSection,    &kControlSection};
+                                     &kSyncSection,   &kSelfSection,   &kLogSection,      &kControlSection};
 /// And those of which there may be many.
 constexpr std::array<std::string_view, 3> kManifoldSections{"source", "series", "rule"};
 

@@ -60,6 +60,8 @@ constexpr KeyDeclaration kBrokerKeys[] = {
      .min = 1, .max = 600},
     {.key = "connect_timeout", .type = Type::duration, .default_text = "30s",
      .help = "look-up, dial, TLS and MQTT together", .min = 1, .max = 600},
+    {.key = "backoff_max", .type = Type::duration, .default_text = "2m",
+     .help = "longest pause before the broker is called again; they grow from 1 s, at random", .min = 1, .max = 3600},
 };
 
 constexpr KeyDeclaration kSamplingKeys[] = {
@@ -90,6 +92,20 @@ constexpr KeyDeclaration kOutboxKeys[] = {
      .min = 0.1, .max = 3600},
     {.key = "directory", .type = Type::absolute_path, .default_text = "",
      .help = "where the outbox is kept; default: [device] state_directory"},
+};
+
+constexpr KeyDeclaration kSyncKeys[] = {
+    {.key = "bytes_per_second_max", .type = Type::size, .default_text = "",
+     .help = "at most so much goes to the broker; alerts go all the same; default: as fast as the link",
+     .min = 100, .max = 1024 * kMiB},
+    {.key = "bytes_per_day_max", .type = Type::size, .default_text = "",
+     .help = "for links that are paid by volume: alerts always go, then live readings, then the backlog; default: no limit",
+     .min = 10'240, .max = 1024 * 1024 * kMiB},
+    {.key = "payload", .type = Type::choice, .default_text = "json",
+     .help = "json (packaging/schema), or native: the outbox's own segments (packaging/decoders), a fraction of the bytes",
+     .choices = "json|native"},
+    {.key = "compression", .type = Type::choice, .default_text = "none",
+     .help = "of JSON; the broker's other clients must know it", .choices = "none|zstd"},
 };
 
 constexpr KeyDeclaration kDeadbandKeys[] = {
@@ -198,6 +214,8 @@ constexpr SectionDeclaration kSourceSection{
     "[source.NAME]", "one source; the driver's own options go here, too", kSourceKeys};
 constexpr SectionDeclaration kOutboxSection{
     "[outbox]", "what waits on disk for the broker", kOutboxKeys};
+constexpr SectionDeclaration kSyncSection{
+    "[sync]", "what goes to the broker, and how much", kSyncKeys};
 constexpr SectionDeclaration kSeriesSection{
     "[[series]]", "how matching series are filtered and summarised; entries apply in order, later keys win",
     kSeriesKeys};
@@ -212,7 +230,7 @@ namespace {
 
 constexpr const SectionDeclaration* kSections[] = {
     &kDeviceSection, &kBrokerSection,   &kSamplingSection, &kSourceSection, &kOutboxSection,
-    &kSeriesSection, &kDeadbandSection, &kRuleSection,     &kSelfSection,     &kLogSection,    &kControlSection,
+    &kSyncSection,   &kSeriesSection, &kDeadbandSection, &kRuleSection,     &kSelfSection,     &kLogSection,    &kControlSection,
 };
 
 }  // namespace

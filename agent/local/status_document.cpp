@@ -37,7 +37,10 @@ void write_sync(JsonWriter& json, const StatusDocument::Sync& sync) {
       .member("messages_acknowledged", sync.messages_acknowledged)
       .member("messages_failed", sync.messages_failed)
       .member("messages_given_up", sync.messages_given_up)
-      .member("in_flight", std::uint64_t{sync.in_flight});
+      .member("in_flight", std::uint64_t{sync.in_flight})
+      .member("day_bytes_max", sync.day_bytes_max)
+      .member("day_bytes", sync.day_bytes)
+      .member("day_resets_in_seconds", in_seconds(sync.day_resets_in));
   json.key("lanes").begin_object();
   for (std::size_t i = 0; i < kLanes.size(); ++i) {
     json.key(to_string(kLanes[i])).begin_object().member("last_error", sync.last_error[i]).end_object();

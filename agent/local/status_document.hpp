@@ -37,6 +37,9 @@ struct StatusDocument {
     std::uint64_t messages_failed = 0;
     std::uint64_t messages_given_up = 0;
     std::size_t in_flight = 0;
+    std::int64_t day_bytes_max = 0;  ///< 0: no limit
+    std::int64_t day_bytes = 0;
+    nanoseconds day_resets_in{};
     std::array<std::string, kLanes.size()> last_error;  ///< why the broker does not take a lane; empty if it does
   };
   struct Source {

@@ -105,6 +105,10 @@ std::string sync_rows(const Json& sync) {
                                      count_text(number_at(sync, "messages_acknowledged")) + " acknowledged, " +
                                      count_text(number_at(sync, "messages_failed")) + " failed, " +
                                      count_text(number_at(sync, "messages_given_up")) + " given up");
+  if (const double limit = number_at(sync, "day_bytes_max"); limit > 0) {
+    rows += row("", bytes_text(number_at(sync, "day_bytes")) + " of " + bytes_text(limit) + " of the day are used; a new day in " +
+                        span_text(number_at(sync, "day_resets_in_seconds")));
+  }
   const auto lanes = sync.at("lanes");
   if (!lanes) return rows;
   for (const std::string& name : lanes->keys()) {

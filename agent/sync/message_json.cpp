@@ -62,6 +62,8 @@ std::vector<Run> runs_by_series(std::span<const Reading> readings, std::size_t s
   return runs;
 }
 
+std::int64_t whole_ms(nanoseconds time) { return std::chrono::round<milliseconds>(time).count(); }
+
 class MessageWriter {
  public:
   MessageWriter(const SegmentHeader& header, const SegmentContent& content, const UtcOf& utc_of,
@@ -78,7 +80,7 @@ class MessageWriter {
     if (header_.first_seq != 0 && header_.first_seq != header_.seq) json_.member("first_seq", header_.first_seq);
     if (header_.is_thinned) json_.member("thinned", true);
     json_.member("lane", to_string(header_.lane)).member("boot", header_.boot);
-    write_time();
+    write_message_time(json_, header_, utc_of_);
     if (!content_.series.empty()) write_series();
     if (!content_.events.empty()) write_events();
     if (!content_.gaps.empty()) write_gaps();
@@ -86,24 +88,7 @@ class MessageWriter {
   }
 
  private:
-  static std::int64_t whole_ms(nanoseconds time) {
-    return std::chrono::round<milliseconds>(time).count();
-  }
-
   std::int64_t offset_ms(BootTime time) const { return whole_ms(time - header_.first); }
-
-  void write_time() {
-    json_.key("time").begin_object();
-    json_.member("boot_ms", whole_ms(header_.first.time_since_epoch()));
-    if (const auto utc = utc_of_(header_.boot, header_.first)) {
-      json_.member("start", to_rfc3339(utc->time));
-      json_.member("error_ms", std::chrono::ceil<milliseconds>(utc->error_bound).count());
-      json_.member("trusted", utc->trusted);
-    } else {
-      json_.key("start").null().key("error_ms").null().member("trusted", false);
-    }
-    json_.end_object();
-  }
 
   void write_series() {
     const auto sample_runs = runs_by_series<Sample>(content_.samples, content_.series.size());
@@ -275,6 +260,19 @@ class MessageWriter {
 };
 
 }  // namespace
+
+void write_message_time(JsonWriter& json, const SegmentHeader& header, const UtcOf& utc_of) {
+  json.key("time").begin_object();
+  json.member("boot_ms", whole_ms(header.first.time_since_epoch()));
+  if (const auto utc = utc_of(header.boot, header.first)) {
+    json.member("start", to_rfc3339(utc->time));
+    json.member("error_ms", std::chrono::ceil<milliseconds>(utc->error_bound).count());
+    json.member("trusted", utc->trusted);
+  } else {
+    json.key("start").null().key("error_ms").null().member("trusted", false);
+  }
+  json.end_object();
+}
 
 Result<std::string> to_json_message(std::string_view device, const SegmentHeader& header,
                                     const SegmentContent& content, const UtcOf& utc_of,

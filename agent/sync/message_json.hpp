@@ -11,6 +11,7 @@
 
 #include "agent/store/segment.hpp"
 #include "agent/store/store.hpp"
+#include "platform/json.hpp"
 
 namespace fieldpost {
 
@@ -24,5 +25,8 @@ using UtcOf = std::function<std::optional<Store::UtcStamp>(const BootId&, BootTi
 Result<std::string> to_json_message(std::string_view device, const SegmentHeader& header,
                                     const SegmentContent& content, const UtcOf& utc_of,
                                     std::size_t bytes_max);
+
+/// The member "time" of a message, into an object that is open.
+void write_message_time(JsonWriter& json, const SegmentHeader& header, const UtcOf& utc_of);
 
 }  // namespace fieldpost

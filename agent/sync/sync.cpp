@@ -6,17 +6,21 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/sync/message_json.hpp"
+#include "agent/sync/payload.hpp"
+#include "platform/durable_file.hpp"
 
 namespace fieldpost {
 
 Sync::Sync(EventLoop& loop, Log& log, Store& store, Link& link, SyncOptions options)
-    : loop_{loop}, log_{log}, store_{store}, link_{link}, options_{std::move(options)} {
+    : loop_{loop}, log_{log}, store_{store}, link_{link}, options_{std::move(options)}, budget_{loop_.clock(), options_.limits} {
   constexpr std::array<Lane, kPlaces> kLaneOf{Lane::alert, Lane::event, Lane::live, Lane::live, Lane::bulk};
   for (std::size_t place = 0; place < kPlaces; ++place) queues_[place].lane = kLaneOf[place];
   queues_[kLiveBacklog].row_max = 0;
-  rate_bytes_left_ = options_.bytes_per_second_max;
-  rate_since_ = loop_.clock().now();
+  if (options_.limits.per_day == 0 || options_.budget_file.empty()) return;
+  constexpr std::size_t kFileBytesMax = 4'096;
+  if (const auto kept = read_file(options_.budget_file, kFileBytesMax)) budget_.restore(*kept);
+  budget_kept_ = budget_.used_today();
+  budget_worker_ = Worker::start(loop_, "budget", 4);
 }
 
 void Sync::start() {
@@ -33,9 +37,18 @@ void Sync::start() {
   pump();
 }
 
+void Sync::stop() {
+  stopped_ = true;
+  keep_budget();
+  if (budget_worker_) budget_worker_->drain();
+}
+
 SyncStatus Sync::status() const {
   SyncStatus status = status_;
   status.in_flight = in_flight();
+  status.day_bytes_max = options_.limits.per_day;
+  status.day_bytes = budget_.used_today();
+  status.day_resets_in = budget_.resets_in();
   for (const auto& queue : queues_) {
     std::string& told = status.last_error[static_cast<std::size_t>(queue.lane)];
     if (told.empty()) told = queue.last_error;
@@ -61,7 +74,6 @@ void Sync::connection_made() {
   }
   blamed_ = false;
   begin_backlog();
-  pause_.reset();
   pump();
 }
 
@@ -101,7 +113,7 @@ void Sync::begin_backlog() {
 }
 
 void Sync::pump() {
-  if (stopped_ || pause_ || !link_.connected()) return;
+  if (stopped_ || !link_.connected()) return;
   // One at a time until it is known which message ends the connections.
   const bool carefully = std::any_of(queues_.begin(), queues_.end(), [](const Queue& queue) { return queue.suspect(); });
   if (carefully && in_flight() > 0) return;
@@ -120,7 +132,7 @@ bool Sync::pump_queue(Queue& queue, bool carefully) {
   while (room && link_.window() > 0 && !queue.waiting.empty()) {
     if (queue.refusals > 0 && !queue.in_flight.empty()) break;
     // Writing a message costs far more than sending it: not again before there is room.
-    room = queue.head_bytes <= link_.window_bytes() && send_next(queue);
+    room = queue.head_bytes <= link_.window_bytes() && within_budget(queue) && send_next(queue);
     if (carefully && in_flight() > 0) return false;
   }
   if (queue.waiting.size() < kFetchSegments / 2) fetch(queue);
@@ -137,34 +149,25 @@ bool Sync::send_next(Queue& queue) {
 }
 
 bool Sync::send(Queue& queue, OutgoingSegment segment) {
-  const SegmentHeader& header = segment.header;
   const std::int64_t row = segment.row;
   if (row == queue.too_large_row) {
     give_up(queue, segment, Gap::Cause::oversize, Error{ErrorKind::OutOfRange, "the broker ends the connection on it, and takes shorter ones"});
     return true;
   }
-  auto content = decode_segment_content(segment.bytes);
-  if (!content) {
-    give_up(queue, segment, Gap::Cause::damage, content.error());
-    return true;
-  }
   const auto utc_of = [this](const BootId& boot, BootTime time) { return store_.utc_of(boot, time); };
-  auto payload =
-      to_json_message(options_.device, header, *content, utc_of, options_.message_bytes_max);
+  auto payload = make_payload(options_.payload, options_.device, segment, utc_of, options_.message_bytes_max);
   if (!payload) {
-    give_up(queue, segment, Gap::Cause::oversize, payload.error());
+    const bool too_long = payload.error().kind() == ErrorKind::OutOfRange;
+    give_up(queue, segment, too_long ? Gap::Cause::oversize : Gap::Cause::damage, payload.error());
     return true;
   }
-  const std::size_t bytes = payload->size();
-  if (!inside_byte_rate(bytes)) {
-    queue.waiting.emplace(row, std::move(segment));
-    return false;
-  }
+  const std::size_t bytes = payload->bytes.size();
   Link::Message message;
   message.topic = options_.topic_prefix + "/" + options_.device + "/";
   message.topic += to_string(queue.lane);
-  message.payload = std::move(*payload);
-  message.content_type = "application/json";
+  message.payload = std::move(payload->bytes);
+  message.content_type = payload->content_type;
+  const std::size_t cost = bytes + message.topic.size() + kMessageOverhead;
   const auto sent = link_.publish(std::move(message), [this, &queue, row](const Result<void>& outcome) { finished(queue, row, outcome); });
   if (!sent && sent.error().kind() == ErrorKind::OutOfRange) {
     queue.last_error = sent.error().sentence();
@@ -180,6 +183,7 @@ bool Sync::send(Queue& queue, OutgoingSegment segment) {
   queue.head_bytes = 0;
   ++status_.messages_sent;
   status_.payload_bytes += bytes;
+  spend(cost);
   if (queue.in_flight.empty() && queue.suspicion.row() != row) queue.suspicion.cleared();  // the store has dropped it
   queue.in_flight.emplace(row, InFlight{std::move(segment), bytes});
   return true;
@@ -339,30 +343,45 @@ void Sync::fetched(Queue& queue, std::vector<OutgoingSegment> segments) {
   pump();
 }
 
-void Sync::pause(nanoseconds delay) {
-  pause_ = loop_.after(delay, [this] {
-    pause_.reset();
-    pump();
-  });
+ByteBudget::Claim Sync::claim_of(const Queue& queue) const {
+  if (queue.lane == Lane::alert) return ByteBudget::Claim::alert;
+  const bool later = &queue == &queues_[kLiveBacklog] || queue.lane == Lane::bulk;
+  return later ? ByteBudget::Claim::backlog : ByteBudget::Claim::live;
 }
 
-/// A bucket of one second's bytes, filled as time passes; it may be overdrawn by one message, so that
-/// a message larger than the bucket is sent all the same.
-bool Sync::inside_byte_rate(std::size_t bytes) {
-  const std::int64_t rate = options_.bytes_per_second_max;
-  if (rate == 0) return true;
-  const BootTime now = loop_.clock().now();
-  const double passed = std::chrono::duration<double>(now - rate_since_).count();
-  rate_since_ = now;
-  const double filled = static_cast<double>(rate_bytes_left_) + passed * static_cast<double>(rate);
-  rate_bytes_left_ = static_cast<std::int64_t>(std::min(filled, static_cast<double>(rate)));
-  if (rate_bytes_left_ <= 0) {
-    const double wait = static_cast<double>(1 - rate_bytes_left_) / static_cast<double>(rate);
-    pause(std::chrono::ceil<nanoseconds>(std::chrono::duration<double>(wait)));
-    return false;
+bool Sync::within_budget(const Queue& queue) {
+  const nanoseconds wait = budget_.wait(claim_of(queue));
+  if (wait <= nanoseconds{0}) return true;
+  budget_timer_ = loop_.after(wait, [this, long_ago = wait > kRefusedPauseMax] {
+    budget_timer_.reset();
+    if (long_ago && link_.connected()) begin_backlog();  // what waited so long is not the newest any more
+    pump();
+  });
+  return false;
+}
+
+void Sync::spend(std::size_t bytes) {
+  budget_.spend(bytes);
+  if (!budget_worker_) return;
+  const std::int64_t used = budget_.used_today();
+  if (used < budget_kept_ || used - budget_kept_ >= options_.limits.per_day / 20) {
+    keep_budget();
+  } else if (!keep_timer_) {
+    keep_timer_ = loop_.after(kKeepBudgetEvery, [this] { keep_budget(); });
   }
-  rate_bytes_left_ -= static_cast<std::int64_t>(bytes);
-  return true;
+}
+
+void Sync::keep_budget() {
+  keep_timer_.reset();
+  if (!budget_worker_) return;
+  budget_kept_ = budget_.used_today();
+  const auto failed = std::make_shared<Result<void>>();
+  const bool taken = budget_worker_->submit(
+      [failed, path = options_.budget_file, text = budget_.to_text()] { *failed = replace_file_durably(path, text); },
+      [&log = log_, failed] {
+        if (!*failed) log.debug("byte budget not kept", {{"error", failed->error().sentence()}});
+      });
+  if (!taken) keep_timer_ = loop_.after(kKeepBudgetEvery, [this] { keep_budget(); });
 }
 
 }  // namespace fieldpost

@@ -10,24 +10,21 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "agent/link/link.hpp"
 #include "agent/store/store.hpp"
+#include "agent/sync/byte_budget.hpp"
 #include "agent/sync/suspicion.hpp"
+#include "agent/sync/sync_options.hpp"
 #include "platform/event_loop.hpp"
 #include "platform/log.hpp"
+#include "platform/worker.hpp"
 
 namespace fieldpost {
-
-struct SyncOptions {
-  std::string device;                      ///< goes into the topic and every message
-  std::string topic_prefix = "fieldpost";  ///< {prefix}/{device}/{lane}
-  std::size_t message_bytes_max = 128'000; ///< AWS IoT Core takes 128 KiB; longer ones become a gap
-  std::int64_t bytes_per_second_max = 0;   ///< payload bytes; 0 = as fast as the link
-};
 
 struct SyncStatus {
   std::uint64_t messages_sent = 0;          ///< handed to the link, repeats included
@@ -36,6 +33,9 @@ struct SyncStatus {
   std::uint64_t messages_given_up = 0;      ///< too long, unreadable or refused for good; reported as a gap
   std::uint64_t payload_bytes = 0;          ///< of messages_sent
   std::size_t in_flight = 0;
+  std::int64_t day_bytes_max = 0;           ///< 0: no limit
+  std::int64_t day_bytes = 0;
+  nanoseconds day_resets_in{};
   /// Why the latest message of a lane was not taken; empty again once one is.
   std::array<std::string, kLanes.size()> last_error;
 };
@@ -49,7 +49,8 @@ class Sync {
   void start();
 
   /// Nothing new is sent any more; acknowledgements of what is in flight still count.
-  void stop() { stopped_ = true; }
+  /// Blocks: for a write to the disk, where there is a limit of the day
+  void stop();
 
   SyncStatus status() const;
 
@@ -60,6 +61,10 @@ class Sync {
   /// twice as long each time it refuses again.
   static constexpr milliseconds kRefusedPause{5'000};
   static constexpr milliseconds kRefusedPauseMax{300'000};
+  /// What a message costs the network beside topic and payload: headers of MQTT, TLS, TCP and IP, and its PUBACK.
+  static constexpr std::size_t kMessageOverhead = 160;
+  /// The day's account is written when it has grown by a twentieth, and after so long if it has grown at all.
+  static constexpr seconds kKeepBudgetEvery{600};
 
  private:
   struct InFlight {
@@ -117,8 +122,10 @@ class Sync {
   void forget(Queue& queue);
   void fetch(Queue& queue);
   void fetched(Queue& queue, std::vector<OutgoingSegment> segments);
-  void pause(nanoseconds delay);
-  bool inside_byte_rate(std::size_t bytes);
+  ByteBudget::Claim claim_of(const Queue& queue) const;
+  bool within_budget(const Queue& queue);
+  void spend(std::size_t bytes);
+  void keep_budget();
   std::size_t in_flight() const;
 
   EventLoop& loop_;
@@ -132,9 +139,11 @@ class Sync {
   bool backlog_begun_ = false;  ///< false until the store could tell its newest row
   std::array<LanePassage, kLanes.size()> passed_;
   SyncStatus status_;
-  std::int64_t rate_bytes_left_ = 0;
-  BootTime rate_since_;
-  Subscription pause_;
+  ByteBudget budget_;
+  std::unique_ptr<Worker> budget_worker_;  ///< where there is a limit of the day
+  std::int64_t budget_kept_ = 0;           ///< bytes of the day when it was written last
+  Subscription keep_timer_;
+  Subscription budget_timer_;              ///< the next queue may go on
   bool stopped_ = false;
 };
 

@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One message of the agent, read from its JSON payload (packaging/schema/). A consumer's view,
-written from the schema and not from the agent's code."""
+"""One message of the agent, read from its payload: JSON (packaging/schema/), JSON in zstd, or the native segment behind a
+line of JSON (packaging/decoders/). A consumer's view, written from the schema and not from the agent's code."""
 
 import datetime
+import importlib.util
 import json
+import subprocess
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
+
+DECODER = Path(__file__).resolve().parents[2] / "packaging/decoders/fieldpost_segment.py"
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+SEGMENT_MAGIC = b"FPSG"
 
 
 class Unreadable(Exception):
@@ -106,10 +113,65 @@ def parse(topic, payload):
 @lru_cache(maxsize=20_000)
 def _parse(topic, payload):
     try:
-        document = json.loads(payload)
-        return _message(topic, document)
+        payload = plain(payload)
+        if is_native(payload):
+            return _native(topic, payload)
+        return _message(topic, json.loads(payload))
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise Unreadable(f"{type(error).__name__}: {error}") from None
+
+
+def plain(payload):
+    """Without zstd; ValueError if that is broken."""
+    if not payload.startswith(ZSTD_MAGIC):
+        return payload
+    done = subprocess.run(["zstd", "-dc"], input=payload, capture_output=True, check=False)
+    if done.returncode != 0:
+        raise ValueError(f"zstd: {done.stderr.decode(errors='replace').strip()}")
+    return done.stdout
+
+
+def is_native(payload):
+    return payload.partition(b"\n")[2].startswith(SEGMENT_MAGIC)
+
+
+@lru_cache(maxsize=1)
+def decoder():
+    """The reference decoder that is shipped, as a module."""
+    specification = importlib.util.spec_from_file_location("fieldpost_segment", DECODER)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def _native(topic, payload):
+    head, _, segment = payload.partition(b"\n")
+    head = json.loads(head)
+    if head["v"] != 1:
+        raise ValueError(f"version {head['v']}, we know 1")
+    content = decoder().decode(segment)
+    names = [(series_text(entry["name"], entry["labels"]), entry) for entry in content["series"]]
+    utc_start = utc_seconds(head["time"]["start"])
+    first = content["first"]
+
+    def sample(one):
+        text, entry = names[one["series"]]
+        since = (one["time"] - first) / 1e9
+        return SampleReading(series=text, name=entry["name"], labels=tuple(entry["labels"]), kind=entry["kind"],
+                             value=one["value"], boot_seconds=one["time"] / 1e9,
+                             utc=None if utc_start is None else utc_start + since)
+    message = Message(
+        device=head["device"], epoch=content["epoch"], seq=content["seq"], lane=content["lane"], boot=content["boot"],
+        samples=tuple(sample(one) for one in content["samples"]),
+        summaries=tuple(SummaryReading(*names[one["series"]][:1], names[one["series"]][1]["name"], one["count"],
+                                       one["min"], one["max"], one["last"]) for one in content["summaries"]),
+        events=tuple(EventReading(event["name"], event["severity"], event["message"], event["value"])
+                     for event in content["events"]),
+        gaps=tuple(GapReport(gap["cause"], gap["lane"], gap["readings"], gap["first_seq"], gap["last_seq"])
+                   for gap in content["gaps"]),
+        content=segment.hex(), first_seq=content["first_seq"] if content["first_seq"] != content["seq"] else 0,
+        thinned=content["thinned"])
+    return _of_its_topic(topic, message)
 
 
 def _message(topic, document):
@@ -139,6 +201,10 @@ def _message(topic, document):
                    for gap in document.get("gaps", ())),
         content=_content(document), first_seq=document.get("first_seq", 0),
         thinned=document.get("thinned", False))
+    return _of_its_topic(topic, message)
+
+
+def _of_its_topic(topic, message):
     if topic.split("/")[-2:] != [message.device, message.lane]:
         raise ValueError(f"topic {topic} of a message of {message.device}, lane {message.lane}")
     return message

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import jsonschema
 
+from tests.tools import message as wire
+
 FOLDER = Path(__file__).resolve().parents[2] / "packaging" / "schema"
 
 
@@ -26,7 +28,10 @@ def violations(arrivals):
     found = []
     for position, arrival in enumerate(arrivals, start=1):
         try:
-            document = json.loads(arrival.payload)
+            payload = wire.plain(arrival.payload)
+            if wire.is_native(payload):
+                continue  # has its own format, and the decoder reads it
+            document = json.loads(payload)
         except ValueError as error:
             found.append(f"message {position} on {arrival.topic} is not JSON: {error}")
             continue

@@ -180,7 +180,7 @@ TEST(Configuration, FillsTheLinksOptions) {
       "ca_file = \"certificates/ca.pem\"\ncrl_file = \"/x/crl\"\nserver_name = \"s\"\nalpn = [\"a\"]\n"
       "mqtt_version = \"3.1.1\"\ntls_min = \"1.3\"\nproxy = \"http://p:1\"\nusername = \"u\"\n"
       "keep_alive = \"30s\"\ntopic_prefix = \"t/u\"\nacknowledge_timeout = \"5s\"\n"
-      "connect_timeout = \"7s\"\n[device]\nname = \"d\"\n");
+      "connect_timeout = \"7s\"\nbackoff_max = \"9s\"\n[device]\nname = \"d\"\n");
   ASSERT_EQ(result.errors, 0U);
   const LinkOptions& link = result.configuration.link;
   EXPECT_TRUE(result.configuration.has_broker);
@@ -200,6 +200,7 @@ TEST(Configuration, FillsTheLinksOptions) {
   EXPECT_EQ(link.keep_alive, seconds{30});
   EXPECT_EQ(link.acknowledge_timeout, seconds{5});
   EXPECT_EQ(link.connect_timeout, seconds{7});
+  EXPECT_EQ(link.backoff_max, seconds{9});
   EXPECT_EQ(result.configuration.topic_prefix, "t/u");
 }
 
@@ -208,6 +209,7 @@ TEST(Configuration, DeclaresTheDefaultsOfTheOptionStructs) {
   const LinkOptions link;
   EXPECT_EQ(result.configuration.link.keep_alive, link.keep_alive);
   EXPECT_EQ(result.configuration.link.connect_timeout, link.connect_timeout);
+  EXPECT_EQ(result.configuration.link.backoff_max, link.backoff_max);
   EXPECT_EQ(result.configuration.link.acknowledge_timeout, link.acknowledge_timeout);
   EXPECT_EQ(result.configuration.link.mqtt_version, link.mqtt_version);
   EXPECT_EQ(result.configuration.link.tls_min, link.tls_min);
@@ -216,6 +218,22 @@ TEST(Configuration, DeclaresTheDefaultsOfTheOptionStructs) {
   EXPECT_EQ(result.configuration.store.quota_bytes, store.quota_bytes);
   EXPECT_EQ(result.configuration.store.age_max, store.age_max);
   EXPECT_EQ(result.configuration.store.flush_interval, store.flush_interval);
+}
+
+TEST(Configuration, FillsWhatGoesToTheBrokerAndHowMuch) {
+  const Configuration none = read(kBroker).configuration;
+  EXPECT_EQ(none.byte_limits.per_second, 0);
+  EXPECT_EQ(none.byte_limits.per_day, 0);
+  EXPECT_EQ(none.payload.format, PayloadOptions::Format::json);
+  EXPECT_EQ(none.payload.compression, PayloadOptions::Compression::none);
+  const ConfigurationResult result =
+      read(std::string{kBroker} + "[sync]\nbytes_per_second_max = \"2KiB\"\nbytes_per_day_max = \"50MiB\"\ncompression = \"zstd\"\n");
+  ASSERT_EQ(result.errors, 0U);
+  EXPECT_EQ(result.configuration.byte_limits.per_second, 2'048);
+  EXPECT_EQ(result.configuration.byte_limits.per_day, 50 << 20);
+  EXPECT_EQ(result.configuration.payload.compression, PayloadOptions::Compression::zstd);
+  EXPECT_EQ(read(std::string{kBroker} + "[sync]\npayload = \"native\"\n").configuration.payload.format, PayloadOptions::Format::native);
+  EXPECT_EQ(errors_of(std::string{kBroker} + "[sync]\npayload = \"native\"\ncompression = \"zstd\"\n").size(), 1U);
 }
 
 TEST(Configuration, FillsSeriesAndRules) {

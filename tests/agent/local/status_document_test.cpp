@@ -28,7 +28,8 @@ TEST(StatusDocument, HasTheNamesThatScriptsRead) {
             (Keys{"configured", "url", "state", "state_for_seconds", "peer", "tls", "last_error",
                   "next_attempt_in_seconds", "connects", "failures", "bytes_sent", "bytes_received"}));
   EXPECT_EQ(json.at("sync")->keys(), (Keys{"messages_sent", "messages_acknowledged", "messages_failed",
-                                           "messages_given_up", "in_flight", "lanes"}));
+                                           "messages_given_up", "in_flight", "day_bytes_max", "day_bytes",
+                                           "day_resets_in_seconds", "lanes"}));
   EXPECT_EQ(json.at("sync")->at("lanes")->keys(), (Keys{"alert", "event", "live", "bulk"}));
   EXPECT_EQ(json.at("sync")->at("lanes")->at("bulk")->keys(), (Keys{"last_error"}));
   EXPECT_EQ(json.at("store")->keys(),

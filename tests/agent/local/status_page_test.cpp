@@ -87,6 +87,9 @@ TEST(StatusPage, ShowsWhatIsWrong) {
   document.link.last_error = "the broker's certificate is of other.example";
   document.link.next_attempt_in = seconds{7};
   document.sync.last_error[3] = "the broker refused a message: not authorized";
+  document.sync.day_bytes_max = 50 << 20;
+  document.sync.day_bytes = 3 << 19;
+  document.sync.day_resets_in = std::chrono::hours{3};
   document.store.disk_ok = false;
   document.store.disk_error = "/var/lib/fieldpost is full";
   document.sources[0].state = "failing";
@@ -98,6 +101,7 @@ TEST(StatusPage, ShowsWhatIsWrong) {
         "waiting for 12m 0s, mqtts://broker.example:8883, next attempt in 7.0 s\n",
         "last error: the broker's certificate is of other.example\n",
         "lane bulk is held back: the broker refused a message: not authorized\n",
+        "1.5 MiB of 50.0 MiB of the day are used; a new day in 3h 0m\n",
         "DISK: /var/lib/fieldpost is full\n", "I/O error\n",
         "went no further  because                  count\nfilter           out_of_range             5\n"}) {
     EXPECT_NE(page.find(part), std::string::npos) << part << "\n" << page;

@@ -84,8 +84,14 @@ class FakeLink final : public Link {
     oldest.done(std::move(outcome));
   }
 
+  void settle_all() {
+    while (!in_flight.empty()) settle_oldest();
+  }
+
+  /// -1 of what is no plain JSON.
   static std::int64_t seq_of(const Message& message) {
-    return Json::parse(message.payload)->at("seq")->integer().value_or(-1);
+    const auto json = Json::parse(message.payload);
+    return json ? json->at("seq")->integer().value_or(-1) : -1;
   }
 
   Seqs sent_without(const Seqs& these) const {

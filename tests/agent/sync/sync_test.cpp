@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "agent/sync/byte_budget.hpp"
+#include "platform/durable_file.hpp"
 #include "tests/agent/sync/sync_ground.hpp"
 
 namespace fieldpost {
@@ -349,12 +352,12 @@ TEST_F(SyncTest, GivesUpAMessageThatIsTooLongAndReportsAGap) {
 
 TEST_F(SyncTest, HoldsToItsByteRateAndStillSendsAMessageLargerThanTheBucket) {
   for (int i = 0; i < 3; ++i) store_segment();
-  make_sync({.device = "gw", .bytes_per_second_max = 100});
+  make_sync({.device = "gw", .limits = {.per_second = 100}});
   link_.start();
   ASSERT_TRUE(sent_reach(1));
   loop_.run_ready();
   EXPECT_EQ(link_.sent.size(), 1U);
-  const auto bytes = static_cast<std::int64_t>(sync_->status().payload_bytes);
+  const std::int64_t bytes = sync_->status().day_bytes;
   loop_.advance(milliseconds{(bytes - 100) * 10 - 100});
   EXPECT_EQ(link_.sent.size(), 1U);
   loop_.advance(milliseconds{200});
@@ -370,6 +373,89 @@ TEST_F(SyncTest, SendsNothingWhileItIsStoppedOrNotConnected) {
   link_.start();
   loop_.run_ready();
   EXPECT_TRUE(link_.sent.empty());
+}
+
+TEST_F(SyncTest, ALimitOfTheDayHoldsBackTheBacklogFirstThenLiveReadingsAndNeverAlerts) {
+  for (int i = 0; i < 6; ++i) store_segment();
+  make_sync({.device = "gw", .limits = {.per_day = 4'000}});
+  link_.start();
+  ASSERT_TRUE(sent_reach(1));
+  wait_for_fetches();
+  const std::size_t of_the_backlog = link_.sent.size();  // half of what is left is kept for live readings
+  EXPECT_LT(of_the_backlog, 5U);
+  while (!link_.in_flight.empty()) link_.settle_oldest();
+  store_segment();
+  ASSERT_TRUE(loop_.run_until([this] { return link_.count("/live") == 1; }));
+  EXPECT_EQ(link_.sent.back(), 7);
+  for (int i = 0; i < 10; ++i) {
+    link_.settle_all();
+    store_segment();
+    wait_for_fetches();
+  }
+  link_.settle_all();
+  const std::size_t before = link_.sent.size();
+  store_segment(Lane::alert);
+  ASSERT_TRUE(loop_.run_until([this] { return link_.count("/alert") == 1; }));
+  EXPECT_EQ(link_.sent.size(), before + 1) << "the day's bytes are used up: nothing but the alert";
+  const SyncStatus status = sync_->status();
+  EXPECT_EQ(status.day_bytes_max, 4'000);
+  EXPECT_GT(status.day_bytes, 4'000);
+  loop_.advance(status.day_resets_in);
+  EXPECT_TRUE(loop_.run_until([this] {
+    link_.settle_all();
+    return waiting(Lane::live) < 8;
+  }));
+}
+
+TEST_F(SyncTest, TheLimitOfTheDayOutlivesARestart) {
+  const SyncOptions options{.device = "gw", .limits = {.per_day = 100'000}, .budget_file = directory_.path() + "/byte_budget.json"};
+  store_segment();
+  make_sync(options);
+  link_.start();
+  ASSERT_TRUE(sent_reach(1));
+  const std::int64_t used = sync_->status().day_bytes;
+  EXPECT_GT(used, 0);
+  sync_->stop();
+  loop_.advance(std::chrono::hours{1});
+  ByteBudget again{clock_, options.limits};
+  again.restore(read_file(options.budget_file, 4'096).value());
+  EXPECT_EQ(again.used_today(), used);
+  EXPECT_EQ(again.resets_in(), std::chrono::hours{23});
+}
+
+TEST_F(SyncTest, SendsNativePayloadsAsTheSegmentBehindALineOfJson) {
+  store_segment(Lane::live, 42);
+  make_sync({.device = "gw", .payload = {.format = PayloadOptions::Format::native}});
+  link_.start();
+  ASSERT_TRUE(loop_.run_until([this] { return link_.in_flight.size() == 1; }));
+  const Link::Message& message = link_.in_flight.front().message;
+  EXPECT_EQ(message.content_type, "application/vnd.fieldpost.segment");
+  const std::size_t line = message.payload.find('\n');
+  const Json head = Json::parse(message.payload.substr(0, line)).value();
+  EXPECT_EQ(head.at("device")->string(), "gw");
+  EXPECT_TRUE(head.at("time")->at("start")->string().has_value());
+  const auto bytes = std::as_bytes(std::span{message.payload}).subspan(line + 1);
+  EXPECT_EQ(decode_segment_content(bytes).value().samples.front().value.integer(), 42);
+}
+
+TEST_F(SyncTest, SendsCompressedJsonAndSaysSo) {
+  for (int i = 0; i < 200; ++i) store_->add(Lane::live, Sample{id_, i, clock_.now()});
+  store_segment();
+  make_sync({.device = "gw", .payload = {.compression = PayloadOptions::Compression::zstd}});
+  link_.start();
+  ASSERT_TRUE(loop_.run_until([this] { return link_.in_flight.size() == 1; }));
+  const Link::Message& message = link_.in_flight.front().message;
+  EXPECT_EQ(message.content_type, "application/json+zstd");
+  EXPECT_EQ(message.payload.substr(0, 4), "\x28\xB5\x2F\xFD");
+}
+
+TEST_F(SyncTest, JudgesTheLengthOfAMessageAsItIsSent) {
+  for (int i = 0; i < 2'000; ++i) store_->add(Lane::live, Sample{id_, i, clock_.now() + milliseconds{i}});
+  store_segment();  // some 15 kB as JSON, a few hundred compressed
+  make_sync({.device = "gw", .message_bytes_max = 10'000, .payload = {.compression = PayloadOptions::Compression::zstd}});
+  link_.start();
+  ASSERT_TRUE(loop_.run_until([this] { return link_.in_flight.size() == 1; }));
+  EXPECT_EQ(sync_->status().messages_given_up, 0U);
 }
 
 }  // namespace

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the way to the broker is configured: names, limits, and the form of the messages.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace fieldpost {
+
+/// Of what goes to the broker; 0: none.
+struct ByteLimits {
+  std::int64_t per_second = 0;
+  std::int64_t per_day = 0;
+};
+
+struct PayloadOptions {
+  enum class Format : std::uint8_t { json, native };
+  enum class Compression : std::uint8_t { none, zstd };
+  Format format = Format::json;
+  Compression compression = Compression::none;  ///< of JSON; a segment is compressed already
+};
+
+struct SyncOptions {
+  std::string device;                      ///< goes into the topic and every message
+  std::string topic_prefix = "fieldpost";  ///< {prefix}/{device}/{lane}
+  std::size_t message_bytes_max = 128'000; ///< AWS IoT Core takes 128 KiB; longer ones become a gap
+  ByteLimits limits = {};
+  std::string budget_file = {};              ///< keeps the day's account over a restart; empty: nothing does
+  PayloadOptions payload = {};
+};
+
+}  // namespace fieldpost

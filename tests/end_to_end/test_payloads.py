@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The forms of a message: each is read by a consumer and judged as any other, and bears the same readings."""
+
+import pytest
+
+from tests.tools.agent import ramp_source
+from tests.tools.message import SEGMENT_MAGIC, ZSTD_MAGIC, is_native
+
+
+def bytes_a_sample(road):
+    arrivals = road.consumer.snapshot()
+    samples = sum(len(message.samples) for message in road.messages())
+    return sum(len(arrival.payload) for arrival in arrivals) / samples
+
+
+@pytest.mark.parametrize("sync, looks_right", [
+    ({}, lambda payload: payload.startswith(b"{") and SEGMENT_MAGIC not in payload),
+    ({"compression": "zstd"}, lambda payload: payload.startswith(ZSTD_MAGIC)),
+    ({"payload": "native"}, is_native),
+], ids=["json", "json and zstd", "native"])
+def test_a_payload_arrives_in_its_form_and_nothing_is_lost(road, sync, looks_right):
+    agent = road.agent(flush_interval=1, sections={**ramp_source(series=20), "self": {"enabled": False}, "sync": sync})
+    with agent:
+        road.wait_for(lambda messages: len(messages) >= 3, 60, "three messages")
+    road.settle(agent)
+    road.assert_all_well(agent)
+    big = [arrival.payload for arrival in road.consumer.snapshot() if len(arrival.payload) > 300]
+    assert big and all(looks_right(payload) for payload in big)
+    print(f"{bytes_a_sample(road):.2f} bytes a sample")
+
+
+def test_the_days_bytes_are_counted_shown_and_outlive_a_restart(road):
+    agent = road.agent(flush_interval=0.2, sections={**ramp_source(series=2), "sync": {"bytes_per_day_max": "50MiB"}})
+    with agent:
+        road.wait_for(lambda messages: len(messages) >= 3, 60, "three messages")
+        used = agent.status()["sync"]["day_bytes"]
+        assert used > 0
+        assert "of 50.0 MiB of the day are used; a new day in 23h" in \
+            agent.command("status", "--config", agent.configuration_file).stdout
+    with agent:
+        assert agent.status()["sync"]["day_bytes"] >= used
+    road.settle(agent)
+    road.assert_all_well(agent)
+
+
+def test_alerts_pass_where_the_days_bytes_are_used_up(road):
+    rule = {"rule": [{"name": "ramp_high", "series": "fieldpost_simulated_value", "critical_above": 60}]}
+    agent = road.agent(flush_interval=0.2, sections={**ramp_source(series=2), **rule, "sync": {"bytes_per_day_max": "10KiB"}})
+    with agent:
+        road.wait_for(lambda messages: [event for message in messages for event in message.events if event.severity == "critical"],
+                      60, "the alert, although the day's bytes are used up")
+        sync, store = agent.status()["sync"], agent.status()["store"]
+        assert sync["day_bytes"] > sync["day_bytes_max"] == 10_240
+        assert store["lanes"]["live"]["waiting_segments"] > 0
