@@ -44,7 +44,7 @@ void BootTable::load(std::span<const BootRow> rows) {
       rows_.push_back(std::move(row));
     } else if (row.source < known->source) {
       ran_free_ = true;
-    } else if (is_sure(*known) && std::chrono::abs(row.offset - known->offset) <= kStepMin && row.error_bound <= known->error_bound + kStepMin) {
+    } else if (is_sure(*known) && std::chrono::abs(row.offset - known->offset) <= kStepMin && row.error_bound <= known->error_bound) {
       known->sure_until = std::max(known->sure_until, row.sure_until);  // the agent began anew, the clock did not
     } else {
       *known = std::move(row);

@@ -3,6 +3,7 @@
 // the same bytes when it is sent again (but for the time, which may have become known meanwhile).
 #include "agent/sync/message_json.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -265,8 +266,11 @@ void write_message_time(JsonWriter& json, const SegmentHeader& header, const Utc
   json.key("time").begin_object();
   json.member("boot_ms", whole_ms(header.first.time_since_epoch()));
   if (const auto utc = utc_of(header.boot, header.first)) {
+    // A clock that ran free at the one end makes that end the worse one.
+    const auto last = utc_of(header.boot, header.last);
+    const nanoseconds error = last ? std::max(utc->error_bound, last->error_bound) : utc->error_bound;
     json.member("start", to_rfc3339(utc->time));
-    json.member("error_ms", std::chrono::ceil<milliseconds>(utc->error_bound).count());
+    json.member("error_ms", std::chrono::ceil<milliseconds>(error).count());
     json.member("trusted", utc->trusted);
   } else {
     json.key("start").null().key("error_ms").null().member("trusted", false);

@@ -286,8 +286,10 @@ class Scene {
     if (sample.time.time_since_epoch() != reading.boot_time) return violate("a reading's own boot time was changed");
     ++figures_.sent;
 
-    // As a message says it: UTC of the segment's first reading, and distances.
+    // As a message says it: UTC of the segment's first reading, distances, and the largest error.
     auto stamp = store_->utc_of(header.boot, header.first);
+    const auto last = store_->utc_of(header.boot, header.last);
+    if (stamp && last) stamp->error_bound = std::max(stamp->error_bound, last->error_bound);
     if (options_.broken == ClocksBreak::stamp_at_once) stamp = reading.at_once;
     if (!stamp) return violate("no UTC at all for reading " + std::to_string(value));
     if (options_.broken != ClocksBreak::stamp_at_once) stamp->time += sample.time - header.first;

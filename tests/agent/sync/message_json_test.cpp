@@ -132,6 +132,16 @@ TEST(MessageJson, StampsUtcWithItsErrorAndTrust) {
       << message({}, utc_of);
 }
 
+TEST(MessageJson, TellsTheLargestErrorOfItsReadingsTimes) {
+  // Synchronised at its beginning, free-running at its end.
+  const auto utc_of = [](const BootId&, BootTime time) {
+    return Store::UtcStamp{UtcTime{}, time > header_of_live_segment().first ? milliseconds{700} : milliseconds{5}, true};
+  };
+  SegmentHeader header = header_of_live_segment();
+  header.last = header.first + std::chrono::hours{1};
+  EXPECT_NE(to_json_message("gw", header, {}, utc_of, kPlenty)->find("\"error_ms\":700,"), std::string::npos);
+}
+
 TEST(MessageJson, WritesEventsAndGaps) {
   SegmentContent content;
   Event event;

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A short run of `./dev campaign links`, and that its judges see a link that is not used and readings that are late. (What is lost,
+doubled or out of order is tests/tools/history.py's to see, which test_checker.py shows.)"""
+
+import json
+import random
+
+import pytest
+
+from tests.campaigns import links
+from tests.tools import shaped_link
+from tests.tools.consumer import Arrival, Consumer
+
+needs_a_road = pytest.mark.skipif(shaped_link.unavailable_because() is not None, reason=str(shaped_link.unavailable_because()))
+SHORT = ["--count", "1", "--seconds", "4", "--backlog-seconds", "12", "--backlog-series", "50", "--rate", "40000"]
+
+
+def run(binary, scratch, *words):
+    return links.campaign(binary, scratch, links.parse_arguments([*SHORT, *words]), random.Random(1))
+
+
+def not_of_speed(violations):
+    """A short run on a busy machine says little about the use of the link and the age of readings: those are the campaign's."""
+    return [violation for violation in violations if " of the link" not in violation and " s old " not in violation]
+
+
+@needs_a_road
+@pytest.mark.parametrize("scene", ["partition", "loss", "delay"])
+def test_nothing_is_lost_on_a_bad_road(binary, scratch, scene):
+    figures, violations = run(binary, scratch, "--scenes", scene)
+    assert not not_of_speed(violations)
+    assert figures["readings"] > 100
+
+
+@needs_a_road
+def test_a_backlog_drains_over_a_narrow_link(binary, scratch):
+    figures, violations = run(binary, scratch, "--scenes", "backlog")
+    assert not not_of_speed(violations)
+    assert figures["link_used_min_percent"] > 0 and figures["live_age_max_ms"] > 0
+
+
+@needs_a_road
+def test_the_judge_sees_a_link_that_is_not_used(binary, scratch, monkeypatch):
+    honest = shaped_link.ShapedLink.shape
+    monkeypatch.setattr(shaped_link.ShapedLink, "shape",
+                        lambda self, loss=0.0, delay=0.0, rate=0.0: honest(self, loss, delay, rate / 2))
+    _, violations = run(binary, scratch, "--scenes", "backlog")
+    assert any("of the link" in violation for violation in violations), violations
+
+
+def arrival(received, taken):
+    return Arrival(received, "t", json.dumps({"time": {"boot_ms": round(taken * 1000)}, "times": [[0]]}).encode())
+
+
+def test_the_age_of_the_newest_reading_is_seen():
+    newest_first = [arrival(100, 99.5), arrival(101, 100.5), arrival(101.5, 10), arrival(102, 101.5)]
+    assert links.live_age(newest_first, 100, 102.5) == pytest.approx(1.5)
+    assert links.live_age(newest_first[:2] + [arrival(107 + i, 10 + i) for i in range(3)], 100, 110) == pytest.approx(9.5)
+    oldest_first = [arrival(100 + i, 10 + i) for i in range(20)]
+    assert links.live_age(oldest_first, 100, 120) > links.LIVE_AGE_MAX
