@@ -5,10 +5,14 @@
 
 #include <array>
 #include <cstdio>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "agent/commands/command.hpp"
+#include "agent/commands/recording.hpp"
 #include "agent/configuration/configuration.hpp"
+#include "agent/configuration/quantity.hpp"
 #include "hal/exposition.hpp"
 #include "hal/survey.hpp"
 #include "platform/json.hpp"
@@ -21,7 +25,12 @@ constexpr CommandOption kOptions[] = {
     {"--config", "FILE", "read the sources of this configuration, with their options"},
     {"--format", "FORMAT", "lines for people, JSON, or node_exporter's exposition",
      "text|json|prometheus"},
+    {"--record", "FILE", "read the sources for a while, at their intervals, and write every sample"},
+    {"--for", "DURATION", "how long to record; default 60s"},
 };
+
+/// Of sources that no configuration gives one.
+constexpr nanoseconds kRecordInterval = seconds{1};
 
 /// One source that was tried, under the name that its series come by.
 struct Listed {
@@ -152,6 +161,37 @@ std::string as_prometheus(const Listing& listing) {
   return to_prometheus_text(*listing.series, samples);
 }
 
+/// What `run` would read: the configuration's sources, else those that run by themselves.
+std::vector<SourcePlan> plans(const std::optional<Configuration>& configuration) {
+  std::vector<SourcePlan> plans;
+  if (configuration) {
+    for (const SourceOptions& source : configuration->sources) {
+      plans.push_back({source.instance, source.driver, source.options, source.interval, source.asked_for});
+    }
+    return plans;
+  }
+  for (const Driver& driver : driver_table()) {
+    if (driver.on_by_default) plans.push_back({std::string{driver.name}, &driver, {}, kRecordInterval, false});
+  }
+  return plans;
+}
+
+ExitCode record(const Arguments& arguments, const FileTree& tree, const std::optional<Configuration>& configuration) {
+  const auto length = parse_duration(arguments.text("--for", "60s"));
+  if (!length || *length <= nanoseconds{0}) {
+    complain("sources", "--for " + arguments.text("--for", "") + " is not a duration like 60s or 10m");
+    return ExitCode::usage;
+  }
+  const std::string path = arguments.text("--record", "");
+  const auto samples = record_sources(path, *length, tree, plans(configuration));
+  if (!samples) {
+    complain("sources", samples.error().sentence());
+    return ExitCode::failed;
+  }
+  print(std::to_string(*samples) + " samples written to " + path + "\n");
+  return ExitCode::ok;
+}
+
 ExitCode run_sources(const Arguments& arguments) {
   const std::string root = arguments.text("--root", "/");
   struct stat status {};
@@ -160,19 +200,19 @@ ExitCode run_sources(const Arguments& arguments) {
     return ExitCode::failed;
   }
   const FileTree tree{root};
-  const SystemClock clock;
-  Listing listing;
+  std::optional<Configuration> configuration;
   if (arguments.has("--config")) {
-    const ConfigurationResult loaded =
+    ConfigurationResult loaded =
         load_configuration(arguments.text("--config", ""), driver_table());
     if (!loaded.ok()) {
       for (const Problem& problem : loaded.problems) complain("sources", to_text(problem));
       return ExitCode::failed;
     }
-    listing = list_configured(loaded.configuration, tree, clock.now());
-  } else {
-    listing = list_defaults(tree, clock.now());
+    configuration = std::move(loaded.configuration);
   }
+  if (arguments.has("--record")) return record(arguments, tree, configuration);
+  const SystemClock clock;
+  const Listing listing = configuration ? list_configured(*configuration, tree, clock.now()) : list_defaults(tree, clock.now());
   const std::string format = arguments.text("--format", "text");
   print(format == "json"         ? as_json(listing)
         : format == "prometheus" ? as_prometheus(listing)
@@ -192,7 +232,8 @@ constexpr Command kSourcesCommand{
     "  fieldpost sources\n"
     "  fieldpost sources --format prometheus | grep node_hwmon\n"
     "  fieldpost sources --root ./captured-tree\n"
-    "  fieldpost sources --config /etc/fieldpost/fieldpost.toml\n",
+    "  fieldpost sources --config /etc/fieldpost/fieldpost.toml\n"
+    "  fieldpost sources --record readings.txt --for 5m\n",
     &run_sources};
 
 }  // namespace fieldpost

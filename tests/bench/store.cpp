@@ -2,14 +2,18 @@
 // `./dev bench store`: what a sample costs on the disk, on the flash, on the wire and in time. 500 series at
 // 1 s, flushed every 10 s, on a real directory ($TMPDIR or /var/tmp), with two feeds: one in which every
 // sample changes, and one like the capture of reference/peers.md section 3, in which a tenth does. The second
-// is shown with every sample kept and as report-on-change leaves it. Beside it what others do with the same samples.
+// is shown with every sample kept and as report-on-change leaves it; so is a recording of a real machine under load
+// (tests/captured/readings.txt.gz, made by `fieldpost sources --record`), played over and over. Beside it what others do with the same samples.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
+#include <optional>
 #include <string>
 
 #include "agent/store/store_disk.hpp"
 #include "agent/sync/message_json.hpp"
+#include "tests/bench/captured_feed.hpp"
 #include "tests/bench/cost.hpp"
 #include "tests/bench/feed.hpp"
 #include "tests/bench/store_peers.hpp"
@@ -30,10 +34,11 @@ struct Figures {
   Seconds json{};
 };
 
-Figures run(double changing, bool report_on_change, int flushes) {
+/// Gives the samples of the second that begins at `now`, and says which changed.
+using Second = std::function<void(BootTime now, const std::function<void(const Sample&, bool changed)>& take)>;
+
+Figures run(const SeriesTable& table, const Second& second, bool report_on_change, int flushes) {
   Figures figures;
-  SeriesTable table;
-  Feed feed{table, changing};
   const SystemClock clock;
   Log log{clock, LogLevel::warn};
   StoreOptions options;
@@ -50,7 +55,7 @@ Figures run(double changing, bool report_on_change, int flushes) {
   for (int flush = 0; flush < flushes; ++flush) {
     DiskWork work;
     for (int tick = 0; tick < kTicksAFlush; ++tick, now += std::chrono::seconds{1}) {
-      feed.tick(now, [&](const Sample& sample, bool changed) {
+      second(now, [&](const Sample& sample, bool changed) {
         ++figures.read;
         if (report_on_change && !changed && !is_first) return;
         ++figures.kept;
@@ -95,6 +100,23 @@ Figures run(double changing, bool report_on_change, int flushes) {
   return figures;
 }
 
+Figures run(double changing, bool report_on_change, int flushes) {
+  SeriesTable table;
+  Feed feed{table, changing};
+  return run(table, [&feed](BootTime now, const auto& take) { feed.tick(now, take); }, report_on_change, flushes);
+}
+
+Figures run_captured(const std::string& path, bool report_on_change, int flushes) {
+  SeriesTable table;
+  CapturedFeed feed{table, path};
+  std::optional<BootTime> begin;
+  const auto second = [&feed, &begin](BootTime now, const auto& take) {
+    if (!begin) begin = now;
+    feed.play(*begin, now - *begin, seconds{1}, take);
+  };
+  return run(table, second, report_on_change, flushes);
+}
+
 void print(const char* name, const Figures& figures) {
   const auto a_sample = [&figures](double amount) { return amount / static_cast<double>(figures.read); };
   const auto kept_nanoseconds = [&figures](Seconds time) { return time.count() * 1e9 / static_cast<double>(figures.kept); };
@@ -124,6 +146,9 @@ int main(int count, char** arguments) {
   fieldpost::print("every sample changes", fieldpost::run(1.0, false, flushes));
   fieldpost::print("a tenth changes, all kept", fieldpost::run(0.1, false, flushes));
   fieldpost::print("a tenth changes, report on change", fieldpost::run(0.1, true, flushes));
+  const std::string captured = count > 2 ? arguments[2] : "tests/captured/readings.txt.gz";
+  fieldpost::print("recorded, all kept", fieldpost::run_captured(captured, false, flushes));
+  fieldpost::print("recorded, report on change", fieldpost::run_captured(captured, true, flushes));
   const auto samples = static_cast<std::uint64_t>(flushes) * fieldpost::kTicksAFlush * fieldpost::kSeries;
   std::printf("beside it, every sample changes:\n");
   fieldpost::print("SQLite rows, 1,000 a commit", fieldpost::rows_in_sqlite(1.0, samples, 1'000));

@@ -48,3 +48,24 @@ def test_a_wrong_configuration_is_refused(fieldpost, tmp_path):
     answer = fieldpost("sources", "--config", path)
     assert answer.returncode == 1 and answer.stdout == ""
     assert f"{path}:2: " in answer.stderr
+
+
+def test_what_was_read_can_be_recorded(fieldpost, tmp_path):
+    configuration = tmp_path / "f.toml"
+    configuration.write_text('[sampling]\ndefault_sources = false\n'
+                             '[source.proof]\ndriver = "simulated"\nshape = "ramp"\nseries = 3\ninterval = "100ms"\n')
+    file = tmp_path / "readings.txt"
+    answer = fieldpost("sources", "--config", configuration, "--record", file, "--for", "1s", seconds=60)
+    assert answer.returncode == 0, answer.stderr
+    lines = file.read_text().splitlines()
+    assert lines[0] == "# fieldpost sources --record, version 1"
+    series = [json.loads(line) for line in lines if line.startswith("{")]
+    assert [one["name"] for one in series] == ["fieldpost_simulated_value"] * 3
+    first = [line.split()[1] for line in lines if line.startswith(f"{series[0]['id']} ")]
+    assert len(first) >= 2 and [float(value) for value in first] == sorted(float(value) for value in first)
+    assert answer.stdout == f"{sum(line[0].isdigit() for line in lines)} samples written to {file}\n"
+
+
+def test_a_length_that_is_none_is_refused(fieldpost, tmp_path):
+    answer = fieldpost("sources", "--record", tmp_path / "r", "--for", "soon")
+    assert answer.returncode == 2 and "--for soon is not a duration like 60s or 10m" in answer.stderr
