@@ -94,7 +94,7 @@ class Link {
   struct Message {
     std::string topic;
     std::string payload;
-    int qos = 1;
+    int qos = 1;  ///< or 0
     bool retain = false;
     std::string content_type;  ///< MQTT 5 property; ignored in 3.1.1
   };

@@ -26,6 +26,9 @@ constexpr std::size_t kQueueSpare = 64U << 10U;
 
 constexpr std::size_t kToPahoMax = 64U << 10U;
 
+/// The guard lets nothing of QoS 2 pass.
+constexpr int kQosMax = 1;
+
 Error out_of_range(std::string sentence) { return Error{ErrorKind::OutOfRange, std::move(sentence)}; }
 
 Result<void> check(const LinkOptions& options) {
@@ -189,7 +192,7 @@ void MqttLink::transport_ready(Connector::Connection connection) {
       Wire::Bounds{.incoming_bytes_max = options_.in_flight_bytes_max + kQueueSpare, .outgoing_bytes_max = kToPahoMax});
   relay_end_.reset();
   relay_ = std::make_unique<Relay>(std::move(paho_end), std::move(connection.wire), std::move(connection.records),
-                                   std::move(host));
+                                   std::move(host), PacketGuard{broker_.websocket});
   timer_ = loop_.after(std::max(deadline_ - loop_.clock().now(), nanoseconds{0}), [this] {
     broken(Error{ErrorKind::Timeout, broker_.at.text() + " did not answer our MQTT CONNECT within " +
                                          std::to_string(options_.connect_timeout.count()) +
@@ -226,6 +229,7 @@ void MqttLink::mqtt_connected(const MqttBrokerLimits& limits) {
   delivered_before_ = 0;
   log_.info("link up", {{"peer", status_.peer}, {"tls", status_.tls.empty() ? "none" : status_.tls}});
   for (const auto& filter : filters_) {
+    relay_->expect_subscription();
     if (auto asked = client_->subscribe(filter.filter, filter.qos); !asked) {
       log_.warn("subscription failed", {{"filter", filter.filter}, {"error", asked.error().sentence()}});
     }
@@ -253,6 +257,7 @@ std::size_t MqttLink::window_bytes() const {
 
 Result<void> MqttLink::publish(Message message, PublishDone done) {
   if (!connected()) return Error{ErrorKind::Unavailable, "the link is down"};
+  if (message.qos > kQosMax) return out_of_range("a message is published with QoS 0 or 1");
   if (message.payload.size() > kMessageBytesMax) return out_of_range("a message of over 32 MiB cannot be published");
   if (message.topic.size() + message.payload.size() + message.content_type.size() + kPublishOverhead > packet_bytes_max_) {
     return out_of_range("the broker takes packets of up to " + std::to_string(packet_bytes_max_) +
@@ -382,8 +387,9 @@ void MqttLink::fail_all_in_flight(const Error& error) {
 }
 
 void MqttLink::subscribe(std::string filter, int qos, std::function<void(std::string_view, std::string_view)> receive) {
-  filters_.push_back({std::move(filter), qos, std::move(receive)});
+  filters_.push_back({std::move(filter), std::min(qos, kQosMax), std::move(receive)});
   if (!connected() || !client_) return;
+  relay_->expect_subscription();
   if (auto asked = client_->subscribe(filters_.back().filter, qos); !asked) {
     log_.warn("subscription failed", {{"filter", filters_.back().filter}, {"error", asked.error().sentence()}});
   }

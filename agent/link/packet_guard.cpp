@@ -91,6 +91,7 @@ void PacketGuard::begin_payload() {
 
 Result<void> PacketGuard::take_packet(std::uint8_t byte) {
   if (in_payload_ == Next::packet) {
+    kind_ = byte >> 4U;
     shift_ = 0;
     length_ = 0;
     in_payload_ = Next::length;
@@ -102,10 +103,32 @@ Result<void> PacketGuard::take_packet(std::uint8_t byte) {
     if (shift_ < 28) return {};
     return Error{ErrorKind::Malformed, "the broker sent a packet without a length. Is this an MQTT broker?"};
   }
-  if (length_ > kPacketBytesMax) return too_long(length_, "a packet");
+  TRY(check_packet());
   packet_left_ = length_;
   in_payload_ = Next::packet;
   return {};
+}
+
+/// QoS 2 is asked for in neither direction.
+Result<void> PacketGuard::check_packet() {
+  if (length_ > kPacketBytesMax) return too_long(length_, "a packet");
+  enum : std::uint8_t { connack = 2, publish = 3, puback = 4, suback = 9, pingresp = 13, disconnect = 14 };
+  bool wanted = false;
+  switch (kind_) {
+    case connack:
+    case publish:
+    case puback: wanted = length_ >= 2; break;
+    case suback:
+      wanted = length_ >= 3 && subscriptions_awaited_ > 0;
+      if (wanted) --subscriptions_awaited_;
+      break;
+    case pingresp: wanted = length_ == 0; break;
+    case disconnect: wanted = true; break;
+    default: break;
+  }
+  if (wanted) return {};
+  return Error{ErrorKind::Malformed, "the broker sent a packet of type " + std::to_string(kind_) + " and " + std::to_string(length_) +
+                                         " bytes, for which there is no reason; the connection is ended, lest it be taken for an acknowledgement"};
 }
 
 }  // namespace fieldpost

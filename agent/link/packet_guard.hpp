@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looks at what the broker sends before Paho does. Paho believes any length that a packet announces and takes the
-// memory for it, up to 256 MiB and several times over; a WebSocket frame may announce even more. We asked for
-// nothing that is longer than a mebibyte.
+// memory for it, up to 256 MiB and several times over; a WebSocket frame may announce even more. It also takes any
+// packet that bears a message's number for its PUBACK (PUBREC and PUBCOMP, even SUBACK), and reads a number from behind
+// the end of a packet that is too short for one: each of these acknowledges what nobody has.
 #pragma once
 
 #include <cstddef>
@@ -20,8 +21,11 @@ class PacketGuard {
 
   explicit PacketGuard(bool websocket) : next_{websocket ? Next::head : Next::packet}, websocket_{websocket} {}
 
+  /// A SUBSCRIBE goes out: one SUBACK may come.
+  void expect_subscription() noexcept { ++subscriptions_awaited_; }
+
   /// The next bytes of the stream, in any portions.
-  /// Errors: Malformed  they announce more than we take, or no length at all
+  /// Errors: Malformed  they announce more than we take, or no length at all, or a packet that a broker has no reason to send
   Result<void> look(std::span<const std::uint8_t> bytes);
 
  private:
@@ -30,9 +34,10 @@ class PacketGuard {
   Result<void> take(std::uint8_t byte);
   Result<void> take_packet(std::uint8_t byte);
   void begin_payload();
+  Result<void> check_packet();
 
   Next next_;
-  const bool websocket_;
+  bool websocket_;
   std::size_t head_bytes_ = 0;
   std::uint32_t head_end_ = 0;      ///< the latest four bytes of the head
   bool control_frame_ = false;
@@ -40,6 +45,8 @@ class PacketGuard {
   unsigned bytes_wanted_ = 0;       ///< of a frame's length or mask
   std::uint64_t frame_left_ = 0;    ///< of its payload
   Next in_payload_ = Next::packet;  ///< where the packets in the frames are
+  std::uint8_t kind_ = 0;           ///< of the packet: the upper half of its first byte
+  unsigned subscriptions_awaited_ = 0;
   unsigned shift_ = 0;
   std::uint64_t length_ = 0;        ///< of the packet
   std::uint64_t packet_left_ = 0;

@@ -27,9 +27,14 @@ class Relay {
     std::optional<Error> error;
   };
 
-  /// `records` works on `broker`'s queues.
+  /// `records` works on `broker`'s queues. Without a guard anything passes.
   Relay(std::unique_ptr<Wire> paho, std::unique_ptr<Wire> broker, std::unique_ptr<RecordLayer> records,
-        std::optional<WebSocketHost> host);
+        std::optional<WebSocketHost> host, std::optional<PacketGuard> guard = std::nullopt);
+
+  /// A SUBSCRIBE is about to come from Paho.
+  void expect_subscription() {
+    if (guard_) guard_->expect_subscription();
+  }
 
   /// Begins to carry. `progress` runs after each step; `ended` runs once, and the relay may be
   /// destroyed in it.
@@ -56,7 +61,7 @@ class Relay {
   std::unique_ptr<Wire> broker_;
   std::unique_ptr<RecordLayer> records_;
   std::optional<WebSocketHost> host_;
-  PacketGuard guard_;
+  std::optional<PacketGuard> guard_;
   std::function<void(End)> ended_;
   bool goodbye_said_ = false;
   bool closing_ = false;

@@ -62,8 +62,32 @@ bool taken(bool websocket, const Bytes& bytes) {
   return all;
 }
 
+TEST(PacketGuard, LetsABrokerSendWhatItHasReasonFor) {
+  PacketGuard guard{false};
+  const Bytes good{0x20, 3, 0, 0, 0, 0x40, 2, 0, 1, 0x40, 4, 0, 2, 0, 0, 0xD0, 0, 0x32, 7, 0, 1, 'x', 0, 1, 0, 'y', 0xE0, 0, 0xE0, 1, 0x87};
+  EXPECT_TRUE(guard.look(good).has_value());
+  guard.expect_subscription();
+  EXPECT_TRUE(guard.look(Bytes{0x90, 4, 0, 1, 0, 1}).has_value());
+}
+
+TEST(PacketGuard, RefusesWhatPahoWouldTakeForAnAcknowledgement) {
+  for (const unsigned first : std::vector<unsigned>{0x00, 0x10, 0x50, 0x62, 0x70, 0x82, 0x90, 0xA2, 0xB0, 0xC0, 0xF0}) {
+    EXPECT_FALSE(taken(false, Bytes{static_cast<std::uint8_t>(first), 3, 0, 1, 0})) << first;
+  }
+  PacketGuard guard{false};
+  guard.expect_subscription();
+  EXPECT_TRUE(guard.look(Bytes{0x90, 4, 0, 1, 0, 1}).has_value());
+  EXPECT_FALSE(guard.look(Bytes{0x90, 4, 0, 2, 0, 1}).has_value()) << "one was asked for";
+}
+
+TEST(PacketGuard, RefusesPacketsTooShortForWhatTheyMustBear) {
+  for (const Bytes& bytes : {Bytes{0x40, 0}, Bytes{0x40, 1, 0}, Bytes{0x20, 0}, Bytes{0x20, 1, 0}, Bytes{0x30, 1, 0}, Bytes{0xD0, 1, 0}}) {
+    EXPECT_FALSE(taken(false, bytes));
+  }
+}
+
 TEST(PacketGuard, LetsPacketsOfAnyAllowedLengthPass) {
-  EXPECT_TRUE(taken(false, joined({packet(0, 0), packet(3, 3), packet(127, 127), packet(128, 128), packet(20'000, 20'000), packet(2, 2)})));
+  EXPECT_TRUE(taken(false, joined({packet(2, 2), packet(3, 3), packet(127, 127), packet(128, 128), packet(20'000, 20'000), packet(2, 2)})));
   EXPECT_TRUE(taken(false, packet(PacketGuard::kPacketBytesMax, 10)));
 }
 

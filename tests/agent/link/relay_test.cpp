@@ -16,7 +16,7 @@ namespace fieldpost {
 namespace {
 
 struct RelayTest : testing::Test {
-  void make(std::optional<WebSocketHost> host = std::nullopt) {
+  void make(std::optional<WebSocketHost> host = std::nullopt, std::optional<PacketGuard> guard = std::nullopt) {
     auto left = make_socket_pair();
     auto right = make_socket_pair();
     paho = std::move(left->theirs);
@@ -24,7 +24,7 @@ struct RelayTest : testing::Test {
     auto paho_wire = std::make_unique<Wire>(loop, std::move(left->ours), Wire::Bounds{400'000, 64'000});
     auto broker_wire = std::make_unique<Wire>(loop, std::move(right->ours), Wire::Bounds{64'000, 160'000});
     auto records = std::make_unique<PlainRecords>(broker_wire->incoming(), broker_wire->outgoing());
-    relay = std::make_unique<Relay>(std::move(paho_wire), std::move(broker_wire), std::move(records), std::move(host));
+    relay = std::make_unique<Relay>(std::move(paho_wire), std::move(broker_wire), std::move(records), std::move(host), guard);
     relay->start([this](Relay::End how) { end = std::move(how); });
   }
   std::string read_all(const FileDescriptor& from) {
@@ -68,7 +68,7 @@ TEST_F(RelayTest, CarriesBytesBothWays) {
 }
 
 TEST_F(RelayTest, EndsBeforePahoHearsOfAPacketOf256MiB) {
-  make();
+  make(std::nullopt, PacketGuard{false});
   ASSERT_EQ(::write(broker.get(), "\x20\x03\0\0\0\x30\xff\xff\xff\x7fxxx", 13), 13);
   EXPECT_EQ(read_all(paho), "");
   ASSERT_TRUE(end && end->error);
