@@ -62,6 +62,9 @@ void add_store_figures(std::vector<SelfFigure>& figures, const StoreStatus& stor
   figures.push_back({&self::kDurable, store.durable_readings});
   figures.push_back({&self::kAcknowledged, store.acknowledged_readings});
   figures.push_back({&self::kCommits, store.commits});
+  figures.push_back({&self::kWritten, store.written_bytes});
+  figures.push_back({&self::kFlushInterval, static_cast<double>(store.flush_interval.count()) / 1e9});
+  figures.push_back({&self::kThinned, store.thinned_readings});
   figures.push_back({&self::kDurableDelay, static_cast<double>(store.durable_delay.count()) / 1e9});
   for (std::size_t i = 0; i < kLanes.size(); ++i) {
     const auto labels = label("lane", to_string(kLanes[i]));

@@ -90,6 +90,8 @@ class Sqlite {
   /// Reads all pages and checks the b-trees, not the content of cells. Blocks: as long as reading the
   /// file takes. Errors: Malformed (with the first thing found), Io
   Result<void> quick_check();
+  /// Pages written to the log since this was last asked. Each is written once more, at most, when the log is written back.
+  std::int64_t take_pages_written();
   std::int64_t changes() const;
   std::int64_t last_row_id() const;
   bool in_transaction() const;

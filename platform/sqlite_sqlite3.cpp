@@ -268,6 +268,12 @@ Result<void> Sqlite::quick_check() {
   return {};
 }
 
+std::int64_t Sqlite::take_pages_written() {
+  int pages = 0;
+  int highest = 0;
+  return sqlite3_db_status(connection_, SQLITE_DBSTATUS_CACHE_WRITE, &pages, &highest, 1) == SQLITE_OK ? pages : 0;
+}
+
 std::int64_t Sqlite::changes() const { return sqlite3_changes64(connection_); }
 std::int64_t Sqlite::last_row_id() const { return sqlite3_last_insert_rowid(connection_); }
 bool Sqlite::in_transaction() const { return sqlite3_get_autocommit(connection_) == 0; }

@@ -190,6 +190,10 @@ void read_outbox(const SectionReader& outbox, Configuration& result) {
   result.store.age_max = std::chrono::duration_cast<seconds>(outbox.duration("age"));
   result.store.flush_interval =
       std::chrono::duration_cast<milliseconds>(outbox.duration("flush_interval"));
+  if (outbox.given("flash_bytes_per_day")) result.store.flash_bytes_per_day = outbox.size("flash_bytes_per_day");
+  result.store.flush_interval_max = std::chrono::duration_cast<milliseconds>(outbox.duration("flush_interval_max"));
+  result.store.thin_window = std::chrono::duration_cast<milliseconds>(outbox.duration("thin_window"));
+  result.store.message_bytes_max = static_cast<std::size_t>(outbox.size("segment_max"));
   if (outbox.duration("flush_interval") > outbox.duration("age")) {
     outbox.error_at("flush_interval",
                     "\"flush_interval\" in [outbox] is longer than \"age\": everything would be "

@@ -62,6 +62,10 @@ void write_store(JsonWriter& json, const StatusDocument& document) {
       .member("acknowledged_readings", store.acknowledged_readings)
       .member("commits", store.commits)
       .member("body_bytes", store.body_bytes)
+      .member("written_bytes", store.written_bytes)
+      .member("flush_interval_seconds", in_seconds(store.flush_interval))
+      .member("thinned_readings", store.thinned_readings)
+      .member("merged_segments", store.merged_segments)
       .member("memory_readings", store.memory_readings)
       .member("memory_bytes", std::uint64_t{store.memory_bytes});
   json.key("lanes").begin_object();

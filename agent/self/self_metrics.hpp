@@ -37,6 +37,9 @@ inline constexpr Metric kDurable{"fieldpost_readings_durable_total", "Readings m
 inline constexpr Metric kAcknowledged{"fieldpost_readings_acknowledged_total", "Readings acknowledged by the broker.", "", kCounter};
 inline constexpr Metric kCommits{"fieldpost_outbox_commits_total", "Commits to the outbox.", "", kCounter};
 inline constexpr Metric kDurableDelay{"fieldpost_outbox_durable_delay_seconds", "How old the oldest reading was when the latest commit made it durable, or is if it still waits.", "seconds", kGauge};
+inline constexpr Metric kWritten{"fieldpost_outbox_written_bytes_total", "Bytes written to the outbox's files since start, rather more than less.", "bytes", kCounter};
+inline constexpr Metric kFlushInterval{"fieldpost_outbox_flush_interval_seconds", "How long a reading waits for the disk at most; longer than configured while the write budget is short.", "seconds", kGauge};
+inline constexpr Metric kThinned{"fieldpost_outbox_thinned_readings_total", "Readings that became summaries because the outbox was full.", "", kCounter};
 inline constexpr Metric kWaiting{"fieldpost_outbox_waiting_readings", "Readings that wait for the broker, by lane.", "", kGauge};
 inline constexpr Metric kReadingsDropped{"fieldpost_readings_dropped_total", "Readings dropped from the outbox, by lane; each is reported as a gap.", "", kCounter};
 

@@ -93,6 +93,20 @@ std::uint64_t readings_of(const Batches& batches) noexcept {
   return readings;
 }
 
+std::vector<Gap> drop_oldest(Batches& batches, std::size_t bytes, const BootId& boot) {
+  std::vector<Gap> gaps;
+  for (const Lane lane : {Lane::bulk, Lane::live, Lane::event, Lane::alert}) {
+    Batch& batch = batches[index(lane)];
+    if (bytes == 0 || batch.empty()) continue;
+    Gap gap{.cause = Gap::Cause::memory, .lane = lane, .boot = boot};
+    const std::size_t before = batch.bytes();
+    batch.drop_oldest(std::min(bytes, before), gap);
+    bytes -= std::min(bytes, before - batch.bytes());
+    gaps.push_back(gap);
+  }
+  return gaps;
+}
+
 void extend(Gap& gap, std::uint64_t readings, BootTime first, BootTime last) {
   const bool is_first = gap.readings == 0 && gap.first == BootTime{} && gap.last == BootTime{};
   gap.first = is_first ? first : std::min(gap.first, first);

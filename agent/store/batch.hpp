@@ -53,6 +53,9 @@ constexpr std::size_t index(Lane lane) noexcept { return static_cast<std::size_t
 std::size_t bytes_of(const Batches& batches) noexcept;
 std::uint64_t readings_of(const Batches& batches) noexcept;
 
+/// Forgets about `bytes` of the oldest, bulk first and alerts last; a gap for each lane that lost some.
+std::vector<Gap> drop_oldest(Batches& batches, std::size_t bytes, const BootId& boot);
+
 /// Adds one more loss to a gap.
 void extend(Gap& gap, std::uint64_t readings, BootTime first, BootTime last);
 

@@ -29,10 +29,11 @@ constexpr const char* kSchema =
     " boot TEXT NOT NULL, readings INTEGER NOT NULL, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,"
     " first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL, PRIMARY KEY(cause, lane, epoch, boot)) WITHOUT ROWID;";
 
-/// What schema 2 has and 1 had not: of the segments that were made of several, the number of the oldest. A version before it
-/// leaves the table alone.
+/// What schema 2 has and 1 had not: of the segments that were made of several, the number of the oldest; and beside each report of
+/// gaps what it says, should its body become unreadable. A version before it leaves the tables alone.
 constexpr const char* kSchema2 =
     "CREATE TABLE merged(row INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL, thinned INTEGER NOT NULL);"
+    "CREATE TABLE told(row INTEGER NOT NULL, cause, lane, epoch, boot, readings, first_seq, last_seq, first_ns, last_ns);"
     "UPDATE property SET value = 2 WHERE name = 'schema';";
 
 /// A change that was refused for want of pages is tried again with so many more dropped.
@@ -130,7 +131,7 @@ Result<void> OutboxDatabase::load() {
     newest_row_ = std::max(newest_row_, row);
     if (epoch == epoch_) held.push_back(seq);
   }
-  for (const char* sql : {"SELECT max(row) FROM body", "SELECT max(row) FROM merged"}) {
+  for (const char* sql : {"SELECT max(row) FROM body", "SELECT max(row) FROM merged", "SELECT max(row) FROM told"}) {
     auto newest = TRY(database_.prepare(sql));
     if (TRY(newest.step())) newest_row_ = std::max(newest_row_, newest.integer(0));
   }
@@ -149,6 +150,11 @@ std::int64_t OutboxDatabase::file_bytes() {
   const auto pages = number("page_count");
   const auto free = number("freelist_count");
   return pages && free ? (*pages - *free) * page_bytes_ : 0;
+}
+
+std::int64_t OutboxDatabase::take_written_bytes() {
+  constexpr std::int64_t kFrameHeaderBytes = 24;
+  return database_.take_pages_written() * (2 * page_bytes_ + kFrameHeaderBytes);
 }
 
 Result<std::uint64_t> OutboxDatabase::oldest_waiting() {

@@ -131,6 +131,8 @@ class OutboxDatabase {
   bool bears_all_since(std::uint64_t known) const noexcept { return consistent_ && newest_held_run_ <= known; }
   const LaneCounts& waiting() const noexcept { return waiting_; }
   std::int64_t file_bytes();
+  /// To the medium since this was last asked: the log, and as much again for writing it back, which is a little too much.
+  std::int64_t take_written_bytes();
   /// The oldest seq of this epoch that waits; 0 if none does.
   Result<std::uint64_t> oldest_waiting();
 

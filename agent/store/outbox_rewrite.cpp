@@ -77,19 +77,29 @@ Result<void> OutboxRewrite::replace(Lane lane, std::vector<EncodedSegment>& fres
 }
 
 Result<OutboxRewrite::Step> OutboxRewrite::merge(Lane lane) {
-  std::int64_t& merged_to = work_.merged_to_[index(lane)];
+  is_cut_ = false;
   const auto rows = TRY(work_.rows_of(lane, after(lane, work_.merged_to_), OutboxDatabase::kMergeRowsMax));
   if (rows.empty()) return Step::wait;
+  return merge(lane, rows);
+}
+
+Result<OutboxRewrite::Step> OutboxRewrite::merge(Lane lane, const std::vector<Row>& rows) {
+  std::int64_t& merged_to = work_.merged_to_[index(lane)];
   SegmentRun run{work_.outbox_.options_.message_bytes_max, std::nullopt};
   TRY(gather(lane, rows, run));
   const bool is_all = taken_.size() == rows.size() && rows.size() < OutboxDatabase::kMergeRowsMax;
-  if (is_all && !run.is_full()) return Step::wait;
+  if (is_all && !run.is_full() && !is_cut_) return Step::wait;
   merged_to = taken_.empty() ? rows[0].row : taken_.back().row;
   if (taken_.size() < 2) return Step::skipped;
   Gap oversize;
   const auto& first = taken_[0].meta;
   auto fresh = run.build(lane, first.epoch, first.boot, oversize);
-  if (fresh.empty() || fresh.size() >= taken_.size() || oversize.readings > 0 || bytes_in(fresh) >= bytes_taken() ||
+  // Two of them would share the readings of all numbers, and each bear only some of the numbers.
+  if (fresh.size() > 1) {
+    is_cut_ = true;
+    return merge(lane, {taken_.begin(), taken_.begin() + static_cast<std::ptrdiff_t>(taken_.size() / 2)});
+  }
+  if (fresh.empty() || oversize.readings > 0 || bytes_in(fresh) >= bytes_taken() ||
       readings_in(fresh) != readings_taken()) {
     return Step::skipped;
   }

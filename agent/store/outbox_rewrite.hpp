@@ -33,6 +33,7 @@ class OutboxRewrite {
 
  private:
   using Row = OutboxTransaction::Row;
+  Result<Step> merge(Lane lane, const std::vector<Row>& rows);
   Result<void> gather(Lane lane, const std::vector<Row>& rows, SegmentRun& run);
   Result<void> replace(Lane lane, std::vector<EncodedSegment>& fresh);
   std::int64_t after(Lane lane, const HandedOut::Rows& done) const;
@@ -41,6 +42,7 @@ class OutboxRewrite {
 
   OutboxTransaction& work_;
   std::vector<Row> taken_;
+  bool is_cut_ = false;  ///< the estimate was too low: fewer rows than there are, and all that fit
 };
 
 }  // namespace fieldpost

@@ -94,6 +94,11 @@ Result<void> OutboxTransaction::remove(Lane lane, std::int64_t row, const Meta& 
     body.bind(1, row);
     TRY(noted(row, body.run()));
   }
+  if (meta.gaps > 0) {
+    auto told = TRY(sqlite_.prepare("DELETE FROM told WHERE row = ?"));
+    told.bind(1, row);
+    TRY(told.run());
+  }
   if (meta.is_merged) {
     auto merged = TRY(sqlite_.prepare("DELETE FROM merged WHERE row = ?"));
     merged.bind(1, row);
@@ -123,10 +128,12 @@ Result<void> OutboxTransaction::drop(Lane lane, std::int64_t row, Gap::Cause cau
               .last_seq = meta->seq, .boot = meta->boot, .first = meta->first, .last = meta->last}));
   if (meta->gaps > 0) {
     // A report of gaps that goes unreported itself: what it said is said again.
-    const auto bytes = TRY(body_of(row));
-    if (const auto content = decode_segment_content(bytes)) {
-      for (const Gap& told : content->gaps) TRY(record(told));
+    auto told = TRY(gaps_in("told WHERE row = ?", row));
+    if (told.empty()) {  // of an agent that kept it in the body only
+      const auto bytes = TRY(body_of(row));
+      if (auto content = decode_segment_content(bytes)) told = std::move(content->gaps);
     }
+    for (const Gap& gap : told) TRY(record(gap));
   }
   outcome_.dropped[index(lane)] += meta->readings;
   return remove(lane, row, *meta);
@@ -307,25 +314,28 @@ Result<void> OutboxTransaction::insert_at(std::int64_t row, const EncodedSegment
   return {};
 }
 
-Result<void> OutboxTransaction::report_gaps(const SegmentBuilder& builder, SegmentBuilder::Identity identity) {
+Result<std::vector<Gap>> OutboxTransaction::gaps_in(const char* table_where, std::int64_t row) {
   std::vector<Gap> gaps;
-  {
-    auto statement = TRY(sqlite_.prepare("SELECT cause, lane, epoch, boot, readings, first_seq, last_seq, first_ns, last_ns FROM gap"));
-    while (TRY(statement.step())) {
-      const std::int64_t cause = statement.integer(0);
-      const std::int64_t lane = statement.integer(1);
-      if (cause < 0 || cause > std::int64_t{static_cast<std::uint8_t>(Gap::Cause::thinned)} || lane < 0 ||
-          lane >= std::int64_t{kLanes.size()}) {
-        return Error{ErrorKind::Malformed, "a gap of the outbox makes no sense"};
-      }
-      gaps.push_back({.cause = static_cast<Gap::Cause>(cause), .lane = static_cast<Lane>(lane),
-                      .readings = static_cast<std::uint64_t>(statement.integer(4)),
-                      .epoch = std::bit_cast<Epoch>(statement.integer(2)),
-                      .first_seq = static_cast<std::uint64_t>(statement.integer(5)),
-                      .last_seq = static_cast<std::uint64_t>(statement.integer(6)), .boot = BootId{statement.text(3)},
-                      .first = BootTime{nanoseconds{statement.integer(7)}}, .last = BootTime{nanoseconds{statement.integer(8)}}});
+  auto statement = TRY(sqlite_.prepare(std::string{"SELECT cause, lane, epoch, boot, readings, first_seq, last_seq, first_ns, last_ns FROM "} + table_where));
+  statement.bind(1, row);
+  while (TRY(statement.step())) {
+    const std::int64_t cause = statement.integer(0);
+    const std::int64_t lane = statement.integer(1);
+    if (cause < 0 || cause > std::int64_t{static_cast<std::uint8_t>(Gap::Cause::thinned)} || lane < 0 || lane >= std::int64_t{kLanes.size()}) {
+      return Error{ErrorKind::Malformed, "a gap of the outbox makes no sense"};
     }
+    gaps.push_back({.cause = static_cast<Gap::Cause>(cause), .lane = static_cast<Lane>(lane),
+                    .readings = static_cast<std::uint64_t>(statement.integer(4)),
+                    .epoch = std::bit_cast<Epoch>(statement.integer(2)),
+                    .first_seq = static_cast<std::uint64_t>(statement.integer(5)),
+                    .last_seq = static_cast<std::uint64_t>(statement.integer(6)), .boot = BootId{statement.text(3)},
+                    .first = BootTime{nanoseconds{statement.integer(7)}}, .last = BootTime{nanoseconds{statement.integer(8)}}});
   }
+  return gaps;
+}
+
+Result<void> OutboxTransaction::report_gaps(const SegmentBuilder& builder, SegmentBuilder::Identity identity) {
+  const std::vector<Gap> gaps = TRY(gaps_in("gap WHERE ? = 0", 0));
   if (gaps.empty()) return {};
   // While a report waits, losses are added up: an outage of weeks makes one more report, not thousands.
   auto waiting = TRY(sqlite_.prepare("SELECT 1 FROM segment WHERE lane = ? AND gaps > 0 LIMIT 1"));
@@ -333,6 +343,9 @@ Result<void> OutboxTransaction::report_gaps(const SegmentBuilder& builder, Segme
   if (TRY(waiting.step())) return {};
   const EncodedSegment report = TRY(builder.build(gaps, identity, moment_.now));
   TRY(insert_one(report));
+  auto told = TRY(sqlite_.prepare("INSERT INTO told SELECT ?, cause, lane, epoch, boot, readings, first_seq, last_seq, first_ns, last_ns FROM gap"));
+  told.bind(1, newest_row_);
+  TRY(told.run());
   return sqlite_.execute("DELETE FROM gap");
 }
 

@@ -70,6 +70,7 @@ class OutboxTransaction {
   Result<bool> thin_one(const Incoming* incoming);
   Result<std::int64_t> free_pages();
   Result<std::size_t> gap_count();
+  Result<std::vector<Gap>> gaps_in(const char* table_where, std::int64_t row);
   bool is_old(const Meta& meta) const;
   template <typename T>
   Result<T> noted(std::int64_t row, Result<T> of_its_body);

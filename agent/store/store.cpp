@@ -10,6 +10,7 @@
 
 #include "agent/store/boot_table.hpp"
 #include "agent/store/store_disk.hpp"
+#include "agent/store/write_budget.hpp"
 #include "platform/worker.hpp"
 
 namespace fieldpost {
@@ -25,8 +26,6 @@ constexpr int kCloseAttemptsMax = 3;
 constexpr milliseconds kLateAfter{1'000};
 /// Gaps kept in memory apart by lane and cause; the disk keeps them apart further.
 constexpr std::size_t kMemoryGapsMax = 64;
-/// Lanes from the first to be dropped to the last.
-constexpr std::array kDropOrder{Lane::bulk, Lane::live, Lane::event, Lane::alert};
 
 bool has_content(const OutboxChange& change) {
   return !change.acknowledged.empty() || !change.given_up.empty() || !change.gaps.empty();
@@ -73,15 +72,8 @@ struct Store::Impl {
 
   void drop_from_memory(std::size_t bytes) {
     // A little more than needed, so that not every reading has to push another one out.
-    bytes += options.memory_bytes_max / 64;
-    for (const Lane lane : kDropOrder) {
-      Batch& batch = pending[index(lane)];
-      if (bytes == 0 || batch.empty()) continue;
-      Gap gap{.cause = Gap::Cause::memory, .lane = lane, .boot = loop.clock().boot_id()};
-      const std::size_t before = batch.bytes();
-      batch.drop_oldest(std::min(bytes, before), gap);
-      bytes -= std::min(bytes, before - batch.bytes());
-      dropped[index(lane)] += gap.readings;
+    for (const Gap& gap : drop_oldest(pending, bytes + options.memory_bytes_max / 64, loop.clock().boot_id())) {
+      dropped[index(gap.lane)] += gap.readings;
       remember(gap);
     }
   }
@@ -112,16 +104,18 @@ struct Store::Impl {
   /// log has said already that the disk does not answer at all.
   void watch_delay() {
     const nanoseconds age = not_durable_for();
-    if (said_error || age < std::max<nanoseconds>(late_next, options.flush_interval + kLateAfter)) return;
+    if (said_error || age < std::max<nanoseconds>(late_next, budget.promised() + kLateAfter)) return;
     late_next = 2 * age;
     log.warn("readings late on the disk", {{"age_ms", std::chrono::round<milliseconds>(age).count()},
-                                           {"promised_ms", options.flush_interval.count()},
+                                           {"promised_ms", std::chrono::round<milliseconds>(budget.promised()).count()},
                                            {"waits_for", work ? "the disk" : "the next commit"}});
   }
 
   void tick() {
     watch_delay();
-    if (!retry_timer) start_soon(kEverything);
+    budget.account(loop.clock().now(), figures.written_bytes);
+    const bool is_due = !budget.is_short() || loop.clock().now() - flushed_at >= budget.flush_interval() - options.flush_interval / 2;  // ticks come at whole ones
+    if (!retry_timer && is_due) start_soon(kEverything);
   }
 
   void observe_clock() {
@@ -165,6 +159,7 @@ struct Store::Impl {
     work_bytes = bytes_of(work->batches);
     work_readings = readings_of(work->batches);
     is_flush = lanes == kEverything;
+    if (is_flush) flushed_at = clock.now();
     if (lanes == kEverything) work_callbacks = std::exchange(flush_callbacks, {});
 
     const bool taken = worker.submit(
@@ -246,9 +241,9 @@ struct Store::Impl {
     if (!work && is_flush && done->result) tidy();
   }
 
-  /// After a flush nothing is due for a while. One step at a time, so that an alert waits for one at most.
+  /// After a flush nothing is due for a while. One step, so that an alert waits for one at most.
   void tidy() {
-    if (closed || std::exchange(is_tidying, true)) return;
+    if (closed || budget.is_short() || std::exchange(is_tidying, true)) return;
     const auto merged = std::make_shared<std::optional<OutboxOutcome>>();
     const bool taken = worker.submit(
         [this, merged] {
@@ -278,7 +273,7 @@ struct Store::Impl {
   void end_delay() {
     durable_delay = age_of(work_since);
     work_since = {};
-    if (late_next == nanoseconds{0} || not_durable_for() > options.flush_interval) return;
+    if (late_next == nanoseconds{0} || not_durable_for() > budget.promised()) return;
     log.info("readings in time on the disk again", {{"delay_ms", std::chrono::round<milliseconds>(durable_delay).count()}});
     late_next = nanoseconds{0};
   }
@@ -316,7 +311,8 @@ struct Store::Impl {
 
   void later_acknowledge() {
     if (closed || retry_timer || acknowledge_timer) return;
-    acknowledge_timer = loop.after(kAcknowledgeDelay, [this] {
+    // Deleting late costs nothing but a repetition after a crash.
+    acknowledge_timer = loop.after(kAcknowledgeDelay + budget.flush_interval() - options.flush_interval, [this] {
       acknowledge_timer.reset();
       if (has_content(change)) start_soon(kNothing);
     });
@@ -351,6 +347,9 @@ struct Store::Impl {
   Subscription retry_timer;
   Subscription acknowledge_timer;
   milliseconds retry_delay = kRetryFirst;
+
+  BootTime flushed_at = loop.clock().now();
+  WriteBudget budget{options, loop.clock().now()};
 
   DiskFigures figures;
   bool said_error = false;
@@ -431,9 +430,8 @@ void Store::acknowledge(const OutgoingSegment& segment) {
 }
 
 void Store::release(Lane lane) {
-  if (impl_->closed) return;
   // Should the worker have too much to do, it stays held: a few segments, until it is handed out again.
-  static_cast<void>(impl_->worker.submit([impl = impl_.get(), lane] { impl->disk.release(lane); }, {}));
+  if (!impl_->closed) static_cast<void>(impl_->worker.submit([impl = impl_.get(), lane] { impl->disk.release(lane); }, {}));
 }
 
 void Store::give_up(const OutgoingSegment& segment, Gap::Cause cause) {
@@ -472,6 +470,8 @@ StoreStatus Store::status() const {
   status.acknowledged_readings = impl.acknowledged_readings;
   status.commits = impl.commits;
   status.body_bytes = impl.body_bytes;
+  status.written_bytes = impl.figures.written_bytes;
+  status.flush_interval = impl.budget.promised();
   status.thinned_readings = impl.thinned_readings;
   status.merged_segments = impl.merged_segments;
   return status;

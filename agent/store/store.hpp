@@ -45,6 +45,8 @@ struct StoreStatus {
   std::uint64_t acknowledged_readings = 0;  ///< since start
   std::uint64_t commits = 0;
   std::uint64_t body_bytes = 0;  ///< segment bytes committed since start
+  std::int64_t written_bytes = 0;  ///< to the disk since start, logs and marks included; rather more than less
+  nanoseconds flush_interval{0};   ///< what promise P1 says now: longer than configured while the write budget is short
 };
 
 /// A segment handed out for sending.

@@ -173,9 +173,10 @@ Result<void> StoreDisk::settle_epoch(DiskWork& work) {
   // A commit of this process that was not known to have happened, and so was not marked.
   const bool is_doubt = doubtful_ && doubtful_->epoch == epoch && doubtful_->outcome.newest_seq == newest;
   const bool agree = epoch != 0 && (marks_agree || is_doubt) && state_->state().epoch == epoch;
-  take_over_handed_out(agree);
   const auto& boots = state_->state().boots;
-  if (agree && (boots.empty() || boots.back().boot == work.moment.boot)) {
+  const bool is_same_boot = boots.empty() || boots.back().boot == work.moment.boot;
+  take_over_handed_out(agree && is_same_boot);
+  if (agree && is_same_boot) {
     // Numbers that a crash kept from being announced: from now on they may leave the device.
     if (marks_agree && marks_->newest_seq != newest) write_marks(marks_now(TRY(outbox_->oldest_waiting())));
     return {};
@@ -362,13 +363,15 @@ Marks StoreDisk::marks_now(std::uint64_t oldest_waiting) const {
 }
 
 void StoreDisk::write_marks(const Marks& marks) {
+  constexpr std::int64_t kBlockBytes = 4'096;
+  written_bytes_ += kBlockBytes;
   if (auto written = mark_storage_->write(marks); !written) {
     log_.warn("outbox marks not written", {{"directory", options_.directory}, {"error", written.error().sentence()}});
   }
   marks_ = marks;
 }
 
-/// What an earlier process handed out is known from the marks, where they are of this outbox; else all of it may have been.
+/// What an earlier process handed out is known from the marks, where they are of this outbox and boot; else all of it may have been.
 void StoreDisk::take_over_handed_out(bool marks_agree) {
   if (std::exchange(knows_handed_out_, true)) return;
   for (const Lane lane : kLanes) {
@@ -405,10 +408,7 @@ std::optional<OutboxOutcome> StoreDisk::tidy() {
   if (!outbox_ || error_ || is_unsynced_) return std::nullopt;
   auto merged = outbox_->merge(is_unsynced_);
   if (merged) {
-    if (*merged) {
-      last_known_waiting_ = outbox_->waiting();
-      log_.debug("segments merged", {{"segments", (*merged)->merged_segments}});
-    }
+    if (*merged) last_known_waiting_ = outbox_->waiting();
     return std::move(*merged);
   }
   log_.debug("segments not merged", {{"error", merged.error().sentence()}});
@@ -460,7 +460,9 @@ DiskFigures StoreDisk::figures() {
     figures.newest_acknowledged = marks_ && marks_->epoch == figures.epoch ? marks_->newest_acknowledged : 0;
     figures.waiting = outbox_->waiting();
     figures.file_bytes = outbox_->file_bytes();
+    written_bytes_ += outbox_->take_written_bytes();
   }
+  figures.written_bytes = written_bytes_;
   if (doubtful_) {
     figures.doubtful_bytes = bytes_of(doubtful_->batches);
     figures.doubtful_readings = readings_of(doubtful_->batches);

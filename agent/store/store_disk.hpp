@@ -45,6 +45,7 @@ struct DiskFigures {
   std::uint64_t newest_acknowledged = 0;
   std::int64_t newest_row = 0;
   std::int64_t file_bytes = 0;
+  std::int64_t written_bytes = 0;  ///< to outbox and marks since start, rather more than less
   LaneCounts waiting;
   std::size_t doubtful_bytes = 0;  ///< memory of a batch whose commit may or may not have happened
   std::uint64_t doubtful_readings = 0;
@@ -136,6 +137,7 @@ class StoreDisk {
   bool knows_handed_out_ = false;  ///< what earlier processes handed out
   Place at_ = Place::directory;  ///< of the latest error
   int io_failures_ = 0;
+  std::int64_t written_bytes_ = 0;
   std::string new_epoch_why_;  ///< to be told when something has been committed in it
   std::array<std::uint64_t, kLanes.size()> new_epoch_lost_{};
   std::optional<Error> error_;

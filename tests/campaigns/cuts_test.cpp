@@ -31,7 +31,7 @@ TEST(Cuts, UnderAQuotaThatIsTooSmallAreCountedExactlyByGaps) {
 }
 
 TEST(Cuts, OfADamagedDatabaseAreToldAndReuseNoNumber) {
-  const CutsFigures figures = run_cuts({.seed = 4, .cuts = 120, .damages = true, .pressure_one_in = 1'000});
+  const CutsFigures figures = run_cuts({.seed = 4, .cuts = 300, .damages = true, .pressure_one_in = 1'000});
   EXPECT_TRUE(figures.violations.empty()) << text_of(figures);
   EXPECT_EQ(figures.reused, 0U);
   EXPECT_GT(figures.lost_told, 0U);

@@ -218,6 +218,20 @@ TEST(Configuration, DeclaresTheDefaultsOfTheOptionStructs) {
   EXPECT_EQ(result.configuration.store.quota_bytes, store.quota_bytes);
   EXPECT_EQ(result.configuration.store.age_max, store.age_max);
   EXPECT_EQ(result.configuration.store.flush_interval, store.flush_interval);
+  EXPECT_EQ(result.configuration.store.flush_interval_max, store.flush_interval_max);
+  EXPECT_EQ(result.configuration.store.flash_bytes_per_day, store.flash_bytes_per_day);
+  EXPECT_EQ(result.configuration.store.thin_window, store.thin_window);
+  EXPECT_EQ(result.configuration.store.message_bytes_max, store.message_bytes_max);
+}
+
+TEST(Configuration, FillsHowTheOutboxIsWritten) {
+  const ConfigurationResult result = read(std::string{kBroker} + "[outbox]\nflash_bytes_per_day = \"2GiB\"\nflush_interval_max = \"1m\"\n"
+                                                                 "thin_window = \"0s\"\nsegment_max = \"64KiB\"\n");
+  ASSERT_EQ(result.errors, 0U);
+  EXPECT_EQ(result.configuration.store.flash_bytes_per_day, std::int64_t{2} << 30);
+  EXPECT_EQ(result.configuration.store.flush_interval_max, seconds{60});
+  EXPECT_EQ(result.configuration.store.thin_window, seconds{0});
+  EXPECT_EQ(result.configuration.store.message_bytes_max, 65'536U);
 }
 
 TEST(Configuration, FillsWhatGoesToTheBrokerAndHowMuch) {

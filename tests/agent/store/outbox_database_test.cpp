@@ -99,6 +99,22 @@ TEST_F(OutboxDatabaseTest, GivesWhatIsBehindMoreDamagedBodiesThanItWasAskedFor) 
   EXPECT_EQ(dropped_[index(Lane::live)], 35U * 4U);
 }
 
+TEST_F(OutboxDatabaseTest, SaysAgainWhatAReportSaidThatCannotBeReadAnyMore) {
+  insert(Lane::live, 7);
+  ASSERT_TRUE(apply({.acknowledged = {}, .given_up = {{Lane::live, rows(Lane::live)[0].row, Gap::Cause::oversize}}, .gaps = {}, .segments = {}}));
+  const auto report = rows(Lane::event)[0];
+  change_file("UPDATE body SET bytes = zeroblob(100) WHERE row = " + std::to_string(report.row));
+  open();
+  EXPECT_TRUE(rows(Lane::event).empty());
+  insert(Lane::live, 1);
+  std::uint64_t told = 0;
+  for (const Gap& gap : reported()) told += gap.cause == Gap::Cause::oversize ? gap.readings : 0;
+  EXPECT_EQ(told, 7U);
+  const auto again = rows(Lane::event);
+  ASSERT_TRUE(apply({.acknowledged = {{Lane::event, again[0].row}}, .given_up = {}, .gaps = {}, .segments = {}}));
+  EXPECT_TRUE(reported().empty());
+}
+
 TEST_F(OutboxDatabaseTest, WorksOnAFileOfALaterVersionThatHasATableMore) {
   insert(Lane::live, 4);
   change_file("CREATE TABLE later(z); UPDATE property SET value = 3 WHERE name = 'schema'");

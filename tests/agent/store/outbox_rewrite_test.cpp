@@ -128,7 +128,7 @@ TEST_F(OutboxRewriteTest, MakesTheTableOfMergedSegmentsInAnOutboxOfBefore) {
   {
     auto database = Sqlite::open(options_.path, {});
     ASSERT_TRUE(database);
-    ASSERT_TRUE(database->execute("DROP TABLE merged; UPDATE property SET value = 1 WHERE name = 'schema'"));
+    ASSERT_TRUE(database->execute("DROP TABLE merged; DROP TABLE told; UPDATE property SET value = 1 WHERE name = 'schema'"));
   }
   open();
   insert_small(Lane::live, 1);
