@@ -12,6 +12,7 @@ class Delivery:
         self._agent = agent
         self._consumer = consumer
         self._received = set()  # or reported as a gap
+        self._merged = []
         self._position = 0
 
     def missing(self):
@@ -24,13 +25,16 @@ class Delivery:
             except wire.Unreadable:
                 continue  # the judge will say so
             self._received.add((message.epoch, message.seq))
+            if message.is_merged:
+                self._merged.append(message)
             for gap in message.gaps:
                 if gap.last_seq:
                     self._received.update((message.epoch, seq)
                                           for seq in range(gap.first_seq, gap.last_seq + 1))
         self._position = len(arrivals)
-        durable = {(segment.epoch, segment.seq) for segment in self._agent.all_durable()}
-        return durable - self._received
+        return {(segment.epoch, segment.seq) for segment in self._agent.all_durable()
+                if (segment.epoch, segment.seq) not in self._received
+                and not any(merged.covers(segment.epoch, segment.lane, segment.seq) for merged in self._merged)}
 
     def wait(self, seconds=30):
         """Until everything has arrived that is durable at the moment of the call."""
