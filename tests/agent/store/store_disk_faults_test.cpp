@@ -324,6 +324,23 @@ TEST_F(StoreDiskFaultsTest, TellsOfReadingsOfEarlierEpochsThatWereLostWithTheOut
   EXPECT_EQ(readings_told(), 6 * kSamples);
 }
 
+/// An image of the whole disk may have been put back, and what it knows of handing out is of then.
+TEST_F(StoreDiskFaultsTest, MergesNothingOfAnEarlierBoot) {
+  options_.merge_segments_min = 1;
+  start();
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(commit(with_samples(Lane::live)).result);
+  const auto before = store_->peek(Lane::live, 0, 100, 64U << 20U, dropped_);
+  stop();
+  boot_ = kOtherBoot;
+  start();
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(commit(with_samples(Lane::live)).result);
+  std::uint64_t merged = 0;
+  while (const auto step = store_->tidy()) merged += step->merged_segments;
+  EXPECT_GT(merged, 10U);
+  const auto after = store_->peek(Lane::live, 0, 100, 64U << 20U, dropped_);
+  for (std::size_t i = 0; i < before.size(); ++i) EXPECT_EQ(after.at(i).bytes, before[i].bytes) << i;
+}
+
 TEST_F(StoreDiskFaultsTest, TellsOnceOfAnOutboxThatWasLostHoweverOftenTheCommitAfterItFails) {
   disk_.remove("outbox.db");
   disk_.fail_reads(disk_.find("state.db"), 0, 1 << 20);  // the first attempts fail before or behind the new epoch
