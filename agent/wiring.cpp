@@ -20,6 +20,7 @@ namespace {
 
 /// How often windows are closed and silence is looked for.
 constexpr nanoseconds kAdvanceInterval = seconds{1};
+constexpr nanoseconds kLinkLate = seconds{60};
 constexpr nanoseconds kDrainLook = milliseconds{20};
 
 std::uint64_t sum(const std::array<std::uint64_t, kLanes.size()>& by_lane) {
@@ -78,9 +79,14 @@ class WiredAgent final : public Agent {
     sync_->start();
     // After the store's first work, done or failed: then what it knows of the time is known, and an expired
     // certificate is not taken for a valid one.
-    store_.flush([this](const Result<void>&) {
-      if (!stopping_) link_->start();
-    });
+    store_.flush([this](const Result<void>&) { start_link(); });
+    // A disk that does not even fail is no reason to stay away from the cloud, which may mend it.
+    link_late_ = loop_.after(kLinkLate, [this] { start_link(); });
+  }
+
+  void start_link() {
+    link_late_.reset();
+    if (!stopping_) link_->start();
   }
 
   void stop(std::function<void()> done) override {
@@ -207,6 +213,7 @@ class WiredAgent final : public Agent {
   SourceSchedule schedule_;
   std::optional<ControlSocket> control_;
   Subscription advance_;
+  Subscription link_late_;
   Subscription drain_;
   Subscription stop_limit_;
   std::function<void()> done_;

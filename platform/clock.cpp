@@ -78,7 +78,7 @@ UtcTime Clock::floor() const {
 
 UtcReading Clock::utc_above_floor() const {
   UtcReading reading = utc();
-  if (!reading.synchronised) reading.time = std::max(reading.time, floor());
+  reading.time = std::max(reading.time, reading.synchronised ? lowest_ : floor());
   return reading;
 }
 

@@ -63,8 +63,8 @@ class Clock {
   /// Says that at boot time 0 it was at least `since_1970`. The newest word counts, also a lower one: who was
   /// sure of a time may learn that it was wrong. The instant given to the constructor stays.
   void note_floor(nanoseconds since_1970) const noexcept { floor_ = since_1970.count(); }
-  /// utc(), but while nobody vouches for the wall clock never below the floor: what is shown to people, and
-  /// what certificates are judged by.
+  /// utc(), but while nobody vouches for the wall clock never below the floor, and never below the lowest: what is
+  /// shown to people, and what certificates are judged by.
   UtcReading utc_above_floor() const;
 
  protected:

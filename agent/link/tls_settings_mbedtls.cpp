@@ -203,6 +203,9 @@ MbedtlsTimeScope::~MbedtlsTimeScope() { scope_clock = before_; }
 
 UtcTime to_utc(const mbedtls_x509_time& time) {
   using namespace std::chrono;
+  // Nanoseconds in 64 bits end in 2262, and "for ever" is the year 9999.
+  constexpr int kYearMax = 2261;
+  if (time.year > kYearMax) return UtcTime::max();
   return sys_days{year{time.year} / month{static_cast<unsigned>(time.mon)} / day{static_cast<unsigned>(time.day)}} +
          hours{time.hour} + minutes{time.min} + seconds{time.sec};
 }

@@ -65,7 +65,7 @@ void ByteBudget::pass_time() {
   if (day_began_utc_) {
     const UtcReading utc = clock_.utc();
     if (utc.synchronised) {
-      day_began_ = now - std::clamp<nanoseconds>(utc.time - *day_began_utc_, now - day_began_, kDay);
+      day_began_ = now - std::clamp<nanoseconds>(utc.time - *day_began_utc_, std::min<nanoseconds>(now - day_began_, kDay), kDay);
       day_began_utc_.reset();
     }
   }

@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "platform/clock.hpp"
+
 namespace fieldpost {
 
 /// What the broker has taken of one lane.
@@ -26,8 +28,8 @@ class Suspicion {
  public:
   /// So many ends in a row with the same message at the head: from now on it must go alone.
   static constexpr unsigned kEndsGrave = 2;
-  /// So many times it ended a connection alone, though a smaller one of its lane passed in between: it is
-  /// too large for this broker.
+  /// So many times it ended a connection alone and at once, though a smaller one of its lane passed in between: it
+  /// is too large for this broker. A bad network ends connections too, but not so soon after each publish.
   static constexpr unsigned kProofsSufficient = 5;
 
   /// A connection ended with `row` as the oldest of its queue in flight.
@@ -43,10 +45,12 @@ class Suspicion {
   bool grave() const noexcept { return ends_ >= kEndsGrave; }
   std::int64_t row() const noexcept { return row_; }
 
-  /// It ended a connection alone. True when it is proved that its size is the cause.
-  bool ended_alone(std::size_t bytes, const LanePassage& lane) {
+  static constexpr seconds kAtOnce{5};
+
+  /// It ended a connection alone, so long after it was published. True when it is proved that its size is the cause.
+  bool ended_alone(std::size_t bytes, nanoseconds after, const LanePassage& lane) {
     const bool others_pass = lane.messages != lane_messages_;
-    if (blamed_ && others_pass && bytes > lane.largest_bytes) ++proofs_;
+    if (blamed_ && others_pass && after <= kAtOnce && bytes > lane.largest_bytes) ++proofs_;
     blamed_ = true;
     lane_messages_ = lane.messages;
     return proofs_ >= kProofsSufficient;

@@ -115,7 +115,9 @@ void Sync::begin_backlog() {
 void Sync::pump() {
   if (stopped_ || !link_.connected()) return;
   // One at a time until it is known which message ends the connections.
-  const bool carefully = std::any_of(queues_.begin(), queues_.end(), [](const Queue& queue) { return queue.suspect(); });
+  const bool carefully = std::any_of(queues_.begin(), queues_.end(), [this](const Queue& queue) {
+    return queue.suspect() && budget_.wait(claim_of(queue)) <= nanoseconds{0};  // else its turn is far away
+  });
   if (carefully && in_flight() > 0) return;
   for (auto& queue : queues_) {
     if (queue.settling || queue.pause) continue;
@@ -185,7 +187,7 @@ bool Sync::send(Queue& queue, OutgoingSegment segment) {
   status_.payload_bytes += bytes;
   spend(cost);
   if (queue.in_flight.empty() && queue.suspicion.row() != row) queue.suspicion.cleared();  // the store has dropped it
-  queue.in_flight.emplace(row, InFlight{std::move(segment), bytes});
+  queue.in_flight.emplace(row, InFlight{std::move(segment), bytes, loop_.clock().now()});
   return true;
 }
 
@@ -243,6 +245,7 @@ void Sync::lost(Queue& queue, InFlight message) {
   if (oldest == 0 || row < oldest) oldest = row;
   ++lost_.messages;
   lost_.bytes = message.bytes;
+  lost_.published = message.published;
 }
 
 /// The broker does not want the message. What no operator can mend is given up;
@@ -273,7 +276,10 @@ void Sync::blame(Queue& queue, const Lost& lost) {
   blamed_ = true;
   const bool others_pass = std::exchange(queue.acknowledged_before, status_.messages_acknowledged) != status_.messages_acknowledged;
   if (others_pass || queue.refusals == 0) ++queue.refusals;
-  if (queue.suspicion.ended_alone(lost.bytes, passed_[static_cast<std::size_t>(queue.lane)])) queue.too_large_row = queue.suspicion.row();
+  const nanoseconds after = loop_.clock().now() - lost.published;
+  if (queue.suspicion.ended_alone(lost.bytes, after, passed_[static_cast<std::size_t>(queue.lane)])) {
+    queue.too_large_row = queue.suspicion.row();
+  }
   say_held_back(queue, "a message ends the connection",
                 "the connection ends whenever this message of " + std::to_string(lost.bytes) +
                     " bytes is sent; check what the broker allows this device, and its limit of size");
@@ -307,7 +313,8 @@ void Sync::forget(Queue& queue) {
   if (!queue.waiting.empty()) queue.fetched_to = queue.waiting.begin()->first - 1;
   queue.waiting.clear();
   const bool any_left = std::any_of(queues_.begin(), queues_.end(), [&queue](const Queue& other) {
-    return other.lane == queue.lane && (!other.in_flight.empty() || !other.waiting.empty());
+    const bool fetches = other.fetching && &other != &queue;
+    return other.lane == queue.lane && (fetches || !other.in_flight.empty() || !other.waiting.empty());
   });
   if (!any_left) store_.release(queue.lane);
   // What waited out a pause is not the newest any more.
@@ -351,12 +358,21 @@ ByteBudget::Claim Sync::claim_of(const Queue& queue) const {
 
 bool Sync::within_budget(const Queue& queue) {
   const nanoseconds wait = budget_.wait(claim_of(queue));
-  if (wait <= nanoseconds{0}) return true;
-  budget_timer_ = loop_.after(wait, [this, long_ago = wait > kRefusedPauseMax] {
-    budget_timer_.reset();
-    if (long_ago && link_.connected()) begin_backlog();  // what waited so long is not the newest any more
-    pump();
-  });
+  const BootTime now = loop_.clock().now();
+  const bool is_newest = &queue == &queues_[kLiveNewest];
+  if (wait > nanoseconds{0}) {
+    if (is_newest && !newest_waits_since_) newest_waits_since_ = now;
+    budget_timer_ = loop_.after(wait, [this] {
+      budget_timer_.reset();
+      pump();
+    });
+    return false;
+  }
+  if (!is_newest) return true;
+  const auto since = std::exchange(newest_waits_since_, std::nullopt);
+  if (!since || now - *since <= kRefusedPauseMax) return true;
+  begin_backlog();  // what waited so long is not the newest any more
+  loop_.post([this] { pump(); });
   return false;
 }
 

@@ -11,6 +11,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -70,6 +71,7 @@ class Sync {
   struct InFlight {
     OutgoingSegment segment;
     std::size_t bytes = 0;  ///< of the message
+    BootTime published;
   };
   /// What is sent in the order of rows. A lane is one, but live is two: what became durable over this connection
   /// goes before what waited when it was made (README: newest first).
@@ -102,6 +104,7 @@ class Sync {
     std::size_t messages = 0;
     std::array<std::int64_t, kPlaces> oldest_row{};  ///< 0: none of that queue
     std::size_t bytes = 0;  ///< of the latest
+    BootTime published;     ///< the latest
   };
 
   void connection_made();
@@ -144,6 +147,7 @@ class Sync {
   std::int64_t budget_kept_ = 0;           ///< bytes of the day when it was written last
   Subscription keep_timer_;
   Subscription budget_timer_;              ///< the next queue may go on
+  std::optional<BootTime> newest_waits_since_;  ///< the newest live readings, for the budget
   bool stopped_ = false;
 };
 

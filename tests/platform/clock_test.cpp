@@ -66,8 +66,10 @@ TEST(Clock, ShowsNoUtcBelowItsFloorWhileNobodyVouchesForIt) {
   EXPECT_EQ(clock.utc_above_floor().time, at(9'050) - uncertain());
   clock.set_utc({at(10'000), false, {}});
   EXPECT_EQ(clock.utc_above_floor().time, at(10'000));
-  clock.set_utc({at(5), true, {}});  // synchronised: believed
-  EXPECT_EQ(clock.utc_above_floor().time, at(5));
+  clock.set_utc({at(1'005), true, {}});  // synchronised: believed
+  EXPECT_EQ(clock.utc_above_floor().time, at(1'005));
+  clock.set_utc({at(5), true, {}});  // but not before the program was built
+  EXPECT_EQ(clock.utc_above_floor().time, at(1'000));
 }
 
 TEST(Clock, TakesALowerFloorBackButNotBelowTheLowestInstant) {

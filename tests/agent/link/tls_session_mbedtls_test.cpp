@@ -240,6 +240,19 @@ TEST_P(TlsSessionTest, AcceptsACertificateBeforeItsTimeWhileNobodyVouchesForTheC
   EXPECT_FALSE(session->certificate_early());
 }
 
+TEST_P(TlsSessionTest, TakesACertificateWithoutAnEndWhetherOrNotTheClockIsTrusted) {
+  TestCertificateRequest leaf;
+  leaf.dns_name = "broker.example";
+  leaf.not_after = "99991231235959";
+  server_certificate = make_test_certificate(leaf, &authority, "CN=Test Root");
+  for (const bool synchronised : {false, true}) {
+    clock.set_utc({at("2026-06-01T00:00:00Z"), synchronised, milliseconds{1}});
+    ASSERT_TRUE(shake_hands());
+    server->write("x");
+    EXPECT_EQ(read_all(), "x");
+  }
+}
+
 TEST_P(TlsSessionTest, AcceptsNothingButTheDateUnderAClockThatNobodyVouchesFor) {
   clock.set_utc({UtcTime{seconds{60}}, false, {}});
   EXPECT_NE(shake_hands("other.example").error().sentence().find("is for 'broker.example'"), std::string::npos);

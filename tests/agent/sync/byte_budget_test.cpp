@@ -71,6 +71,20 @@ TEST(ByteBudget, ADayThatIsUsedUpEndsAfter24Hours) {
   EXPECT_EQ(budget.resets_in(), ByteBudget::kDay);
 }
 
+TEST(ByteBudget, ADayThatEndedBeforeTheTimeWasKnownIsOver) {
+  ManualClock clock;
+  clock.set_utc({UtcTime{std::chrono::hours{1'000}}, true, {}});
+  ByteBudget before{clock, {.per_day = 1'000}};
+  before.spend(900);
+  const std::string kept = before.to_text();
+  clock.set_utc({UtcTime{seconds{60}}, false, {}});
+  ByteBudget after{clock, {.per_day = 1'000}};
+  after.restore(kept);
+  clock.advance(std::chrono::hours{30});  // no look at it meanwhile
+  clock.set_utc({UtcTime{std::chrono::hours{1'031}}, true, {}});
+  EXPECT_EQ(after.used_today(), 0);
+}
+
 TEST(ByteBudget, ARestartOfTheProcessForgetsNothing) {
   ManualClock clock;
   ByteBudget before{clock, {.per_day = 1'000}};

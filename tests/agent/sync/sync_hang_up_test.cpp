@@ -112,6 +112,53 @@ TEST_F(SyncHangUpTest, ABrokerThatTakesNothingAtAllIsNoReasonForLongPauses) {
   }));
 }
 
+TEST_F(SyncHangUpTest, ABadNetworkThatLargeMessagesNeverGetThroughIsNoReasonToGiveThemUp) {
+  for (int i = 0; i < 200; ++i) store_->add(Lane::live, Sample{id_, i * 1'000, clock_.now()});
+  store_segment();  // the large one, seq 1
+  make_sync();
+  HangingUp broker{link_, [this](const auto& message) {
+                     const bool large = message.payload.size() > 1'000;
+                     if (large) loop_.advance(seconds{20});  // half of it is on its way when the network dies
+                     return large;
+                   }};
+  link_.start();
+  for (int i = 0; i < 30; ++i) {
+    loop_.advance(seconds{30});
+    ASSERT_TRUE(loop_.run_until([this] { return !link_.in_flight.empty(); }));
+    broker.answer();
+    store_segment();
+    ASSERT_TRUE(loop_.run_until([this] { return !link_.in_flight.empty(); }));
+    broker.answer();
+    loop_.advance(Sync::kRefusedPauseMax);
+  }
+  EXPECT_GT(broker.hung_up, 10);
+  EXPECT_GT(broker.taken.size(), 10U);
+  EXPECT_EQ(sync_->status().messages_given_up, 0U);
+}
+
+TEST_F(SyncHangUpTest, ASuspectThatMustWaitForTheNextDayHoldsBackNoLiveReading) {
+  store_segment(Lane::bulk);
+  make_sync({.device = "gw", .limits = {.per_day = 10'000}});
+  HangingUp broker{link_, [](const auto& message) { return message.topic.ends_with("/bulk"); }};
+  link_.start();
+  ASSERT_TRUE(loop_.run_until([&] {
+    broker.answer();
+    return broker.hung_up == 2;
+  }));
+  while (sync_->status().day_bytes < 6'000) {  // beyond the half of the day that the backlog may use
+    store_segment(Lane::alert);
+    ASSERT_TRUE(loop_.run_until([this] { return !link_.in_flight.empty(); }));
+    broker.answer();
+  }
+  const std::size_t before = broker.taken.size();
+  loop_.advance(Sync::kRefusedPause);  // from here on it would be asked again, alone
+  store_segment(Lane::live);
+  EXPECT_TRUE(loop_.run_until([&] {
+    broker.answer();
+    return broker.taken.size() > before;
+  }));
+}
+
 TEST_F(SyncHangUpTest, AlertsGoBeforeWhatIsSuspected) {
   store_segment(Lane::bulk);
   make_sync();
