@@ -100,7 +100,13 @@ Error explain_disconnect(int code, const MqttPeer& peer) {
   return told(peer.called + " ended the connection", code);
 }
 
-Error explain_puback(int code) { return told("the broker refused a message", code); }
+Error explain_puback(int code) {
+  // Only these two say of the message that it will never be taken; sync gives up for good what is of their kinds.
+  Error error = told("the broker refused a message", code);
+  const bool hopeless = error.kind() == ErrorKind::OutOfRange || error.kind() == ErrorKind::Malformed;
+  if (hopeless && code != 0x95 && code != 0x99) return Error{ErrorKind::Unavailable, error.sentence()};
+  return error;
+}
 
 Error explain_suback(int code, std::string_view filter) {
   return told("the broker refused our subscription to '" + std::string{filter} + "'", code);

@@ -18,5 +18,18 @@ TEST(MqttReason, ANewCodeStillMakesASentence) {
   EXPECT_NE(explain_suback(0x80, "a/#").sentence().find("'a/#'"), std::string::npos);
 }
 
+TEST(MqttReason, OnlyALengthAndAPayloadFormatAreRefusedForGood) {
+  for (int code = 0x80; code < 0x100; ++code) {
+    const ErrorKind kind = explain_puback(code).kind();
+    if (code == 0x95) {
+      EXPECT_EQ(kind, ErrorKind::OutOfRange);
+    } else if (code == 0x99) {
+      EXPECT_EQ(kind, ErrorKind::Malformed);
+    } else {
+      EXPECT_TRUE(kind == ErrorKind::Unavailable || kind == ErrorKind::Denied) << code;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace fieldpost
