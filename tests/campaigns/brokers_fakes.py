@@ -267,7 +267,8 @@ def acknowledges_before_it_is_sent(peer):
 
 
 def answers_with_every_reason(peer):
-    """A burst is refused with one reason after the other; after the pause the first is taken, so that the next burst comes."""
+    """A burst is answered with one reason after the other; after the pause the first is taken, so that the next burst comes.
+    Nothing is taken behind what was refused: the order of what a broker picks out would be its own."""
     peer.accept()
     for number, topic, payload in peer.publishes():
         now = time.monotonic()
@@ -275,7 +276,7 @@ def answers_with_every_reason(peer):
         code = 0
         if pause < 3:
             place = peer.memory.get("codes", 0)
-            code = REASON_CODES[place % len(REASON_CODES)]
+            code = REASON_CODES[place] if place < len(REASON_CODES) else 0x80
             peer.memory["codes"] = place + 1
         if code < 0x80:
             peer.take(topic, payload)

@@ -69,6 +69,6 @@ def test_a_short_campaign_passes_and_prints_its_figures(binary, scratch, capsys)
 ], ids=["a consumer that forgets a message", "an agent that stands still", "an agent that grows"])
 def test_a_campaign_with_a_fault_fails(name, liar, words, binary, scratch, monkeypatch, capsys):
     monkeypatch.setattr(brokers, name, liar)
-    monkeypatch.setattr(brokers, "DELIVERY_SECONDS_MAX", 15)
+    monkeypatch.setattr(brokers, "DELIVERY_SECONDS_MAX", 5)
     assert not run(binary, scratch, "acknowledges_nothing")
     assert words in capsys.readouterr().out
