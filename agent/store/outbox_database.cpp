@@ -159,7 +159,8 @@ std::int64_t OutboxDatabase::take_written_bytes() {
 
 Result<std::uint64_t> OutboxDatabase::oldest_waiting() {
   std::uint64_t oldest = 0;
-  auto statement = TRY(database_.prepare("SELECT seq FROM segment WHERE lane = ? AND epoch = ? ORDER BY row LIMIT 1"));
+  auto statement = TRY(database_.prepare("SELECT coalesce(first_seq, seq) FROM segment LEFT JOIN merged USING(row)"
+                                         " WHERE lane = ? AND epoch = ? ORDER BY row LIMIT 1"));
   for (const Lane lane : kLanes) {
     statement.bind(1, std::int64_t{static_cast<std::uint8_t>(lane)});
     statement.bind(2, std::bit_cast<std::int64_t>(epoch_));

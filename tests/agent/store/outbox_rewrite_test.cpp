@@ -69,6 +69,7 @@ TEST_F(OutboxRewriteTest, MergesToFullMessagesAndKeepsEverySampleAndItsPlace) {
     seq = row.header.seq;
   }
   EXPECT_EQ(seq, 300U);
+  EXPECT_EQ(outbox_->oldest_waiting().value(), 1U);
   EXPECT_EQ(outbox_->newest_seq(), 300U);
   const LaneCounts counted = outbox_->waiting();
   open();
