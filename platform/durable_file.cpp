@@ -22,15 +22,6 @@ std::string directory_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-Result<void> sync_directory_of(const std::string& path) {
-  const std::string directory = directory_of(path);
-  const FileDescriptor file{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (!file) return errno_error("open " + directory, errno);
-  // Some file systems (FUSE, 9p) cannot sync a directory and say EINVAL; they do it on their own.
-  if (::fsync(file.get()) != 0 && errno != EINVAL) return errno_error("fsync " + directory, errno);
-  return {};
-}
-
 Result<void> write_all(int descriptor, std::string_view content, const std::string& path) {
   while (!content.empty()) {
     const ssize_t written = ::write(descriptor, content.data(), content.size());
@@ -57,6 +48,15 @@ Result<void> write_new_file(const std::string& path, std::string_view content, m
 }
 
 }  // namespace
+
+Result<void> sync_directory_of(const std::string& path) {
+  const std::string directory = directory_of(path);
+  const FileDescriptor file{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!file) return errno_error("open " + directory, errno);
+  // Some file systems (FUSE, 9p) cannot sync a directory and say EINVAL; they do it on their own.
+  if (::fsync(file.get()) != 0 && errno != EINVAL) return errno_error("fsync " + directory, errno);
+  return {};
+}
 
 Result<void> replace_file_durably(const std::string& path, std::string_view content, mode_t mode) {
   const std::string next = path + ".new";

@@ -26,6 +26,11 @@ Result<void> replace_file_durably(const std::string& path, std::string_view cont
 /// Errors: NotPresent, Denied, Io, OutOfRange (larger)
 Result<std::string> read_file(const std::string& path, std::size_t bytes_max);
 
+/// Makes durable which files there are beside `path`, itself among them.
+/// Errors: NotPresent, Denied, Io
+/// Blocks:   as replace_file_durably
+Result<void> sync_directory_of(const std::string& path);
+
 /// Removes a file and makes that durable; a file that is not there is fine.
 /// Errors: Denied, Io
 /// Blocks: as replace_file_durably

@@ -13,6 +13,7 @@
 #include "agent/store/outbox_rewrite.hpp"
 #include "agent/store/outbox_transaction.hpp"
 #include "agent/store/schema.hpp"
+#include "platform/durable_file.hpp"
 
 namespace fieldpost {
 namespace {
@@ -71,6 +72,8 @@ Result<OutboxDatabase> OutboxDatabase::open(const OutboxOptions& options, const 
   OutboxDatabase outbox{std::move(database), options, boots, failures, handed_out};
   TRY(outbox.add_schema_2());
   TRY(outbox.load());
+  // SQLite does this for a log that it makes, and takes it for done where the directory cannot be opened (no descriptor is left).
+  TRY(sync_directory_of(options.path));
   // A quota that was made smaller than the file: it cannot shrink below what is there, and what is there
   // is worked off by drops.
   const std::int64_t pages = std::max(outbox.pages_max(), TRY(outbox.number("page_count")));

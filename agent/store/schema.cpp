@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/store/schema.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,6 +9,8 @@
 #include <functional>
 #include <set>
 #include <string>
+
+#include "platform/file_descriptor.hpp"
 
 namespace fieldpost {
 
@@ -26,6 +29,13 @@ Result<void> make_tables(Sqlite& database, const char* schema, std::span<const s
   return transaction.commit();
 }
 
+namespace {
+
+/// Tried, not asked: where no descriptor is left, SQLite opens for reading only as well, and says "read-only".
+bool is_writable(const std::string& path) { return FileDescriptor{::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK)}.get() >= 0; }
+
+}  // namespace
+
 bool is_damage(const Error& error, const std::string& path) noexcept {
   // A directory or a pipe in its place, whatever SQLite makes of it.
   for (const std::string& file : {path, path + "-wal"}) {
@@ -40,8 +50,7 @@ bool is_damage(const Error& error, const std::string& path) noexcept {
     case ErrorKind::Denied: {
       const std::string directory = path.substr(0, path.rfind('/'));
       const std::string log = path + "-wal";
-      const bool log_writable = ::access(log.c_str(), F_OK) != 0 || ::access(log.c_str(), W_OK) == 0;
-      return ::access(path.c_str(), W_OK) == 0 && ::access(directory.c_str(), W_OK) == 0 && log_writable;
+      return is_writable(path) && ::access(directory.c_str(), W_OK) == 0 && (::access(log.c_str(), F_OK) != 0 || is_writable(log));
     }
     case ErrorKind::NotPresent:
     case ErrorKind::Io:

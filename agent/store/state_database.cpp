@@ -120,6 +120,8 @@ Result<StateDatabase::Opened> StateDatabase::open(const std::string& directory, 
   if (const auto content = read_file(directory + "/state.mirror", kMirrorBytesMax)) mirror = from_mirror(*content);
 
   auto first = open_file(directory, vfs);
+  // One call's error may look like damage: SQLite then opens for reading only, or its check finds a page that was not read.
+  if (!first && is_damage(first.error(), directory + "/state.db")) first = open_file(directory, vfs);
   std::string damaged;
   if (!first) {
     if (!is_damage(first.error(), directory + "/state.db")) return first.error();

@@ -68,9 +68,9 @@ void StoreDisk::commit(DiskWork& work) {
   work.result = try_once(work);
   std::uint64_t given_up = failures_.given_up();
   for (int attempt = 0; !work.result && attempt < 2; ++attempt) {
-    const ErrorKind kind = work.result.error().kind();
+    const ErrorKind kind = work.result.error().kind();  // Denied: one failed open makes SQLite read-only, so it is opened anew first
     if (std::exchange(given_up, failures_.given_up()) != failures_.given_up()) attempt = 0;  // one body less in the way
-    if (at_ == Place::outbox && is_damage(work.result.error(), path("outbox.db"))) {
+    if (at_ == Place::outbox && (kind != ErrorKind::Denied || attempt > 0) && is_damage(work.result.error(), path("outbox.db"))) {
       if (auto renamed = set_aside_outbox(work); !renamed) {
         work.result = renamed;
         break;
@@ -316,7 +316,7 @@ Result<void> StoreDisk::apply(DiskWork& work) {
     const ErrorKind kind = applied.error().kind();
     is_unsynced_ = in_doubt.has_value();
     const bool numbered = in_doubt && in_doubt->newest_seq != outbox_->newest_seq();
-    if (numbered && !is_damage(applied.error(), path("outbox.db")) && kind != ErrorKind::Full) {
+    if (numbered && kind != ErrorKind::Full && (kind == ErrorKind::Denied || !is_damage(applied.error(), path("outbox.db")))) {
       doubtful_ = Doubtful{std::move(work.batches), std::move(work.change), outbox_->epoch(), std::move(*in_doubt)};
       work.batches = Batches{};
       work.change = OutboxChange{};

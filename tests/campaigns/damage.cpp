@@ -16,9 +16,6 @@
 
 namespace {
 
-/// So much processor time in all, or so long in one wait, and a trial hangs: a whole run takes minutes.
-constexpr unsigned kSecondsMax = 3'000;
-
 void tell_crash(int number) {
   const char* const trial = fieldpost::damage_trial_under_way();
   static_cast<void>(!::write(STDOUT_FILENO, "violation: ended by a signal in ", 32));
@@ -65,7 +62,6 @@ int main(int count, char** arguments) {
     action.sa_handler = tell_crash;
     ::sigaction(number, &action, nullptr);
   }
-  ::alarm(kSecondsMax);
   const fieldpost::DamageFigures figures = fieldpost::run_damage(options);
   for (const auto& [place, untold] : figures.untold_by_place) {
     std::printf("untold: %s: %llu readings in %llu trials, first %s\n", place.c_str(),

@@ -2,6 +2,7 @@
 #include "tests/campaigns/damage_campaign.hpp"
 
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -28,6 +29,9 @@ constexpr int kAttemptsMax = 14;
 constexpr int kRounds = 8;
 /// Calls of the file layer that a start may take: it reads no more than all files, twice, by pages of 1 KiB.
 constexpr std::uint64_t kCallsMax = 5'000;
+
+/// A trial takes milliseconds; one that takes so long hangs, on the busiest machine.
+constexpr unsigned kSecondsMax = 300;
 
 char trial_under_way[160] = "none";
 
@@ -67,9 +71,11 @@ class Campaign {
       const Damage damage = places.at(wanted[i]);
       const std::string name = damage.name();
       if (!options_.only.empty() && !name.starts_with(options_.only)) continue;
+      ::alarm(kSecondsMax);
       std::snprintf(trial_under_way, sizeof trial_under_way, "%s", name.c_str());
       trial(damage);
     }
+    ::alarm(0);
     std::snprintf(trial_under_way, sizeof trial_under_way, "none");
     return std::move(figures_);
   }

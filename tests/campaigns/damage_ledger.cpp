@@ -114,6 +114,11 @@ void DamageLedger::give_up(const SegmentHeader& header) {
   for (const std::uint64_t number : found->second.samples) known_[number].is_given_up = true;
 }
 
+void DamageLedger::excuse_unpromised() {
+  for (std::size_t i = promised_; i < known_.size(); ++i) known_[i].is_excused = true;
+  promised_ = known_.size();
+}
+
 void DamageLedger::forget_handed_out() {
   for (auto& [name, segment] : segments_) segment.is_out = false;
   for (Known& known : known_) known.is_out = false;
@@ -136,7 +141,7 @@ DamageLedger::Balance DamageLedger::balance(bool hears_gaps) const {
   Counts given_up_unnamed{};
   std::set<const Gap*> naming;
   for (const Known& known : known_) {
-    if (known.is_out || known.is_delivered) continue;
+    if (known.is_out || known.is_delivered || known.is_excused) continue;
     ++lost[index(known.lane)];
     balance.lost += known.is_given_up ? 0U : 1U;
     const auto names_it = std::find_if(gaps.begin(), gaps.end(), [&known](const Gap* gap) {
@@ -155,7 +160,7 @@ DamageLedger::Balance DamageLedger::balance(bool hears_gaps) const {
     if (naming.contains(gap)) {
       named =
           static_cast<std::uint64_t>(std::count_if(known_.begin(), known_.end(), [gap](const Known& known) {
-            return !known.is_out && !known.is_delivered && gap->lane == known.lane &&
+            return !known.is_out && !known.is_delivered && !known.is_excused && gap->lane == known.lane &&
                    gap->epoch == known.name.first && gap->first_seq <= known.name.second &&
                    known.name.second <= gap->last_seq;
           }));

@@ -40,6 +40,11 @@ class DamageLedger {
   /// What was handed out and not delivered waits in the store again: another process takes over.
   void forget_handed_out();
 
+  /// All samples made so far were said to be durable. What was not by the time that its process died is
+  /// nobody's loss.
+  void promise() { promised_ = known_.size(); }
+  void excuse_unpromised();
+
   bool was_handed_out(std::uint64_t sample) const { return known_[sample].is_out; }
 
   /// What became of all samples that were made.
@@ -70,6 +75,7 @@ class DamageLedger {
     bool is_out = false;
     bool is_delivered = false;
     bool is_given_up = false;
+    bool is_excused = false;
     Name name;  ///< under which it was handed out; 0, 0: never
   };
   struct Segment {
@@ -85,6 +91,7 @@ class DamageLedger {
   std::vector<Known> known_;
   std::map<Name, Segment> segments_;
   std::uint64_t returned_ = 0;
+  std::size_t promised_ = 0;
   std::vector<std::string> violations_;
 };
 

@@ -9,7 +9,17 @@ namespace {
 constexpr UtcTime kNow{seconds{1'800'000'000}};
 constexpr BootTime kBootTime{seconds{2'000}};
 
+class AroundTheStore {
+ public:
+  AroundTheStore() { DamageLife::around_the_store(true); }
+  ~AroundTheStore() { DamageLife::around_the_store(false); }
+  AroundTheStore(const AroundTheStore&) = delete;
+  AroundTheStore& operator=(const AroundTheStore&) = delete;
+};
+
 }  // namespace
+
+void (*DamageLife::around_the_store)(bool) = [](bool) {};
 
 DamageLife::DamageLife(const StoreOptions& options, const SeriesTable& table, DamageLedger& ledger,
                        BootId boot)
@@ -31,7 +41,10 @@ Result<void> DamageLife::try_commit() {
   }
   work_.moment = {boot_, kBootTime};
   work_.utc = kNow;
-  store_->commit(work_);
+  {
+    const AroundTheStore around;
+    store_->commit(work_);
+  }
   for (const Event& event : work_.events) {
     set_aside_ += event.name.ends_with("_set_aside") ? 1U : 0U;
     new_epochs_ += event.name == "outbox_new_epoch" ? 1U : 0U;
@@ -57,7 +70,12 @@ std::size_t DamageLife::pull() {
   std::size_t count = 0;
   for (const Lane lane : kLanes) {
     std::array<std::uint64_t, kLanes.size()> dropped{};
-    for (const OutboxRow& row : store_->fetch(lane, after_[index(lane)], 1'000, 64U << 20U, dropped)) {
+    std::vector<OutboxRow> rows;
+    {
+      const AroundTheStore around;
+      rows = store_->fetch(lane, after_[index(lane)], 1'000, 64U << 20U, dropped);
+    }
+    for (const OutboxRow& row : rows) {
       after_[index(lane)] = row.row;
       ledger_.hand_out(row);
       pulled_.push_back({row.row, row.header});
@@ -89,6 +107,9 @@ void DamageLife::give_up(Lane lane) {
   pulled_.erase(found);
 }
 
-void DamageLife::close() { store_->close(); }
+void DamageLife::close() {
+  const AroundTheStore around;
+  store_->close();
+}
 
 }  // namespace fieldpost

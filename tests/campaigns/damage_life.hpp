@@ -32,13 +32,17 @@ class DamageLife {
   void give_up(Lane lane);
   std::size_t unacknowledged() const noexcept { return pulled_.size(); }
 
-  StoreDisk& store() { return *store_; }
+  /// What was not committed is gone, as if nobody tried again.
+  void forget_work() { work_ = DiskWork{}; }
   void close();
   const BootId& boot() const noexcept { return boot_; }
 
   std::uint64_t set_aside() const noexcept { return set_aside_; }
   std::uint64_t new_epochs() const noexcept { return new_epochs_; }
   const std::string& latest_error() const noexcept { return latest_error_; }
+
+  /// Called with true before the store is, and with false behind it, so that a fault meets nothing of ours.
+  static void (*around_the_store)(bool);
 
  private:
   ManualClock clock_;

@@ -2,6 +2,7 @@
 // The store on a disk with bad blocks, with a sync that fails, and on one whose files are of another time.
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <memory>
 #include <set>
 
@@ -356,6 +357,23 @@ TEST_F(StoreDiskFaultsTest, TellsOnceOfAnOutboxThatWasLostHoweverOftenTheCommitA
   EXPECT_EQ(events_.count("outbox_new_epoch"), 1U);
   EXPECT_EQ(fetch(Lane::bulk).size(), 1U);
   EXPECT_EQ(readings_told(), 5 * kSamples);
+}
+
+TEST_F(StoreDiskFaultsTest, SetsNothingAsideBecauseOneCallFailed) {
+  for (const int error : {EMFILE, ENOSPC, EROFS, EACCES}) {
+    for (std::uint64_t after = 0; after < 50; after += 2) {
+      CrashDisk disk = disk_;
+      CrashFileLayer::mount(&disk, 1);
+      CrashFileLayer::fail({.after = after, .error = error, .extent = CrashFileLayer::Fault::Extent::once});
+      start();
+      EXPECT_LE(commits_until_done(with_samples()), 3);
+      CrashFileLayer::heal();
+      EXPECT_EQ(fetch(Lane::bulk).size(), 6U) << "error " << error << " after " << after << " calls";
+      stop();
+    }
+  }
+  EXPECT_FALSE(events_.contains("outbox_set_aside"));
+  EXPECT_FALSE(events_.contains("state_set_aside"));
 }
 
 }  // namespace
