@@ -86,6 +86,8 @@ class HeldSignals {
 
 enum class Ending { stopped, reload };
 
+constexpr milliseconds kLastTurn{10};
+
 Ending run_until_ended(EventLoop& loop, Log& log, Agent& agent, const std::string& path,
                        const HeldSignals& held) {
   const ServiceNotice notice{ServiceNotice::environment()};
@@ -121,6 +123,11 @@ Ending run_until_ended(EventLoop& loop, Log& log, Agent& agent, const std::strin
   const Watchdog watchdog{loop, notice, agent};
   loop.run();
   held.hold();
+  if (ending == Ending::reload) {
+    // A stop that the loop was told of and had no turn to obey; one that comes from here on the new agent obeys.
+    const Subscription end_of_turn = loop.after(kLastTurn, [&loop] { loop.stop(); });
+    loop.run();
+  }
   ::alarm(0);
   if (ending == Ending::stopped) log.info("stopped");
   return ending.value_or(Ending::stopped);
