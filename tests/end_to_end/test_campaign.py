@@ -36,7 +36,7 @@ class HastyAgent(Agent):
 
 
 class LazyAgent(Agent):
-    """Commits once an hour, whatever it was told."""
+    """Commits once at its start and then once an hour, whatever it was told."""
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **{**options, "flush_interval": 3600})
@@ -91,10 +91,10 @@ def test_a_campaign_that_lost_something_fails(name, liar, binary, scratch, monke
 
 
 @pytest.mark.parametrize("liar, words", [
-    (LazyAgent, ["nothing of it arrived", "became durable"]),
+    (LazyAgent, ["after its newest reading that arrived", "became durable"]),
     (SlowAgent, ["were durable within", "became durable"]),
     (MiscountingAgent, ["bears", "counts do not add up"]),
-], ids=["commits nothing before it is killed", "commits too seldom", "counts one too many"])
+], ids=["commits nothing more before it is killed", "commits too seldom", "counts one too many"])
 def test_a_campaign_with_an_agent_that_breaks_its_promise_fails(liar, words, binary, scratch, monkeypatch, capsys):
     monkeypatch.setattr(kill, "Agent", liar)
     assert not run(binary, scratch)

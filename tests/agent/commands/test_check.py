@@ -78,7 +78,7 @@ def test_a_certificate_that_is_none(fieldpost, tmp_path):
     (tmp_path / "c.pem").write_text("no certificate\n")
     (tmp_path / "c.key").write_text("no key\n")
     (tmp_path / "c.key").chmod(0o600)
-    path = write(tmp_path, '[broker]\nurl = "mqtts://localhost:8883"\n'
+    path = write(tmp_path, f'[device]\nstate_directory = "{tmp_path}/state"\n[broker]\nurl = "mqtts://localhost:8883"\n'
                            'certificate_file = "c.pem"\nkey_file = "c.key"\n')
     answer = fieldpost("check", "--config", path)
     assert answer.returncode == 1
