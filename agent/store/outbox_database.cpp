@@ -258,7 +258,9 @@ Result<std::vector<OutboxRow>> OutboxDatabase::read(Lane lane, std::int64_t afte
     body.bind(1, row);
     if (!failures_->is_given_up(row)) {
       const auto stepped = body.step();
-      if (!stepped && stepped.error().kind() == ErrorKind::Io) failures_->note(row);
+      // SQLite's damage, too: setting all of the outbox aside for one body would lose the others.
+      const bool is_lost = !stepped && (stepped.error().kind() == ErrorKind::Io || stepped.error().kind() == ErrorKind::Malformed);
+      if (is_lost) failures_->note(row);
       if (!stepped && !failures_->is_given_up(row)) {
         if (found.empty()) return stepped.error();
         break;  // those before it first

@@ -2,6 +2,7 @@
 // What an outbox remembers over a restart, and what it makes of files that are not as it left them.
 #include "agent/store/outbox_database.hpp"
 
+#include "platform/durable_file.hpp"
 #include "platform/sqlite.hpp"
 #include "tests/agent/store/outbox_fixture.hpp"
 
@@ -85,6 +86,35 @@ TEST_F(OutboxDatabaseTest, TurnsADamagedBodyAndAMissingOneIntoGaps) {
     told += gap.readings;
   }
   EXPECT_EQ(told, 8U);
+}
+
+TEST_F(OutboxDatabaseTest, LosesOnlyTheBodyWhoseCellIsDamagedAndTellsIt) {
+  for (int i = 0; i < 3; ++i) insert(Lane::live);
+  outbox_.reset();  // writes the log back
+  auto file = read_file(options_.path, 1 << 20).value();
+  const auto body = file.find("FPSG");  // of the row that is nearest to the page's beginning
+  ASSERT_NE(body, std::string::npos);
+  char& header_length = file[body - 4];  // payload size, row, header length, two types, then the bytes
+  ASSERT_EQ(header_length, 4);
+  header_length = static_cast<char>(~header_length);
+  ASSERT_TRUE(replace_file_durably(options_.path, file));
+  std::size_t found = 0;
+  std::int64_t after = 0;
+  for (int attempt = 0; attempt < ReadFailures::kAttempts + 1; ++attempt) {
+    open();  // as the store does after each failure
+    const auto read = outbox_->fetch(Lane::live, after, 100, 64U << 20U, dropped_);
+    if (!read || read->empty()) continue;
+    found += read->size();
+    after = read->back().row;
+  }
+  EXPECT_EQ(found, 2U);
+  EXPECT_EQ(dropped_[index(Lane::live)], 10U);
+  insert(Lane::live);
+  EXPECT_EQ(rows(Lane::live).size(), 3U);
+  const auto gaps = reported();
+  ASSERT_EQ(gaps.size(), 1U);
+  EXPECT_EQ(gaps[0].cause, Gap::Cause::damage);
+  EXPECT_EQ(gaps[0].readings, 10U);
 }
 
 TEST_F(OutboxDatabaseTest, GivesWhatIsBehindMoreDamagedBodiesThanItWasAskedFor) {
