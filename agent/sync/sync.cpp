@@ -358,21 +358,12 @@ ByteBudget::Claim Sync::claim_of(const Queue& queue) const {
 
 bool Sync::within_budget(const Queue& queue) {
   const nanoseconds wait = budget_.wait(claim_of(queue));
-  const BootTime now = loop_.clock().now();
-  const bool is_newest = &queue == &queues_[kLiveNewest];
-  if (wait > nanoseconds{0}) {
-    if (is_newest && !newest_waits_since_) newest_waits_since_ = now;
-    budget_timer_ = loop_.after(wait, [this] {
-      budget_timer_.reset();
-      pump();
-    });
-    return false;
-  }
-  if (!is_newest) return true;
-  const auto since = std::exchange(newest_waits_since_, std::nullopt);
-  if (!since || now - *since <= kRefusedPauseMax) return true;
-  begin_backlog();  // what waited so long is not the newest any more
-  loop_.post([this] { pump(); });
+  if (wait <= nanoseconds{0}) return true;
+  budget_timer_ = loop_.after(wait, [this, long_ago = wait > kRefusedPauseMax] {
+    budget_timer_.reset();
+    if (long_ago && link_.connected()) begin_backlog();  // what waited so long is not the newest any more
+    pump();
+  });
   return false;
 }
 

@@ -11,7 +11,6 @@
 #include <limits>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -147,7 +146,6 @@ class Sync {
   std::int64_t budget_kept_ = 0;           ///< bytes of the day when it was written last
   Subscription keep_timer_;
   Subscription budget_timer_;              ///< the next queue may go on
-  std::optional<BootTime> newest_waits_since_;  ///< the newest live readings, for the budget
   bool stopped_ = false;
 };
 

@@ -402,6 +402,7 @@ TEST_F(SyncTest, ALimitOfTheDayHoldsBackTheBacklogFirstThenLiveReadingsAndNeverA
   EXPECT_GT(status.day_bytes, 4'000);
   loop_.advance(status.day_resets_in);
   EXPECT_TRUE(loop_.run_until([this] {
+    loop_.advance(milliseconds{100});  // acknowledgements are committed after a second
     link_.settle_all();
     return waiting(Lane::live) < 8;
   }));
