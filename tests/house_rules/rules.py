@@ -256,6 +256,16 @@ def lengths(tree):
             yield Violation(path, LINES_MAX + 1, f"{count} lines, at most {LINES_MAX}", "it asks for a second noun: split it")
 
 
+CONFLICT = re.compile(r"(?:<<<<<<<|>>>>>>>)(?: |$)")
+
+
+def no_conflict_markers(tree):
+    for path in tree.ours(""):
+        for number, line in tree.lines(path):
+            if CONFLICT.match(line):
+                yield Violation(path, number, "a merge left its marker", "decide what stays, and take the marker out")
+
+
 # Put together, so that the rule does not break itself.
 HOSTS = ["deb.debian" + ".org", "security.debian" + ".org", "snapshot.debian" + ".org", "archive.ubuntu" + ".com",
          "pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".org", "crates" + ".io", "proxy.golang" + ".org",
@@ -432,7 +442,7 @@ def drivers_are_announced(tree):
 
 RULES = [
     include_directions, includes_from_the_root, third_party_headers, names_of_files, names_of_types, licence_first, head_comments,
-    lengths, no_places_of_this_machine, doc_blocks, every_source_has_a_test, allowances_are_needed, tests_do_not_sleep,
+    lengths, no_conflict_markers, no_places_of_this_machine, doc_blocks, every_source_has_a_test, allowances_are_needed, tests_do_not_sleep,
     no_test_is_switched_off, every_source_is_compiled, drivers_are_announced,
 ]
 

@@ -108,6 +108,8 @@ BROKEN = [
     ("licence_first", {"dev": "#!/bin/sh\necho\n"}, "dev", 2, "begin with"),
     ("head_comments", {"platform/x.hpp": CPP + "#pragma once\n"}, "platform/x.hpp", 2, "does not say what it is"),
     ("lengths", {"platform/x.hpp": CPP + "// A very long file.\n" + "\n" * rules.LINES_MAX}, "platform/x.hpp", rules.LINES_MAX + 1, "split it"),
+    ("no_conflict_markers", with_line("README.md", "<" * 7 + " ours"), "README.md", LAST, "merge"),
+    ("no_conflict_markers", with_line("platform/clock.cpp", ">" * 7 + " theirs"), "platform/clock.cpp", LAST, "merge"),
     ("no_places_of_this_machine", with_line("README.md", "see /ro" + "ot/thing"), "README.md", LAST, "a path of one machine"),
     ("no_places_of_this_machine", with_line("dev", "cd /wo" + "rk/main"), "dev", LAST, "a path of one machine"),
     ("no_places_of_this_machine", with_line("README.md", "get it from pypi" + ".org"), "README.md", LAST, "package settings"),
