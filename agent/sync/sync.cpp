@@ -357,13 +357,22 @@ ByteBudget::Claim Sync::claim_of(const Queue& queue) const {
 }
 
 bool Sync::within_budget(const Queue& queue) {
-  const nanoseconds wait = budget_.wait(claim_of(queue));
-  if (wait <= nanoseconds{0}) return true;
-  budget_timer_ = loop_.after(wait, [this, long_ago = wait > kRefusedPauseMax] {
-    budget_timer_.reset();
-    if (long_ago && link_.connected()) begin_backlog();  // what waited so long is not the newest any more
-    pump();
-  });
+  const ByteBudget::Claim claim = claim_of(queue);
+  const nanoseconds wait = budget_.wait(claim);
+  const BootTime now = loop_.clock().now();
+  if (wait > nanoseconds{0}) {
+    if (claim == ByteBudget::Claim::live && !live_waits_since_) live_waits_since_ = now;
+    budget_timer_ = loop_.after(wait, [this] {
+      budget_timer_.reset();
+      pump();
+    });
+    return false;
+  }
+  if (claim != ByteBudget::Claim::live) return true;
+  const auto since = std::exchange(live_waits_since_, std::nullopt);
+  if (!since || now - *since <= kRefusedPauseMax) return true;
+  begin_backlog();  // what waited so long is not the newest any more
+  loop_.post([this] { pump(); });
   return false;
 }
 

@@ -11,6 +11,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -146,6 +147,7 @@ class Sync {
   std::int64_t budget_kept_ = 0;           ///< bytes of the day when it was written last
   Subscription keep_timer_;
   Subscription budget_timer_;              ///< the next queue may go on
+  std::optional<BootTime> live_waits_since_;  ///< for the budget, which gives nothing to the backlog either meanwhile
   bool stopped_ = false;
 };
 

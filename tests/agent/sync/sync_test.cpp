@@ -408,6 +408,30 @@ TEST_F(SyncTest, ALimitOfTheDayHoldsBackTheBacklogFirstThenLiveReadingsAndNeverA
   }));
 }
 
+TEST_F(SyncTest, WhatWaitedForTheNextDayIsBacklogAndTheNewestGoesFirstAgain) {
+  make_sync({.device = "gw", .limits = {.per_day = 4'000}});
+  link_.start();
+  while (sync_->status().day_bytes < 4'000) {
+    const std::size_t before = link_.sent.size();
+    store_segment();
+    ASSERT_TRUE(sent_reach(before + 1));
+    link_.settle_all();
+  }
+  // Live readings go on all day, the last ones shortly before its end: each of them asks the budget anew.
+  for (int i = 0; i < 3; ++i) store_segment();
+  loop_.advance(sync_->status().day_resets_in - seconds{5});
+  for (int i = 0; i < 3; ++i) store_segment();
+  wait_for_fetches();
+  const std::size_t of_the_first_day = link_.sent.size();
+  loop_.advance(seconds{5});
+  ASSERT_TRUE(sent_reach(of_the_first_day + 4));  // the window is full
+  store_segment();
+  wait_for_fetches();
+  link_.settle_oldest();
+  ASSERT_TRUE(sent_reach(of_the_first_day + 5));
+  EXPECT_EQ(link_.sent.back(), static_cast<std::int64_t>(of_the_first_day) + 7);
+}
+
 TEST_F(SyncTest, TheLimitOfTheDayOutlivesARestart) {
   const SyncOptions options{.device = "gw", .limits = {.per_day = 100'000}, .budget_file = directory_.path() + "/byte_budget.json"};
   store_segment();
