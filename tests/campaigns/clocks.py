@@ -7,12 +7,8 @@ First thousands of scenes with the real store and a clock moved by hand (build/r
 then the real binary against a real broker, with a wall clock of its own (tests/tools/own_clock.py).
 """
 
-import argparse
 import json
-import os
 import random
-import re
-import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
@@ -20,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tests.campaigns import processes  # noqa: E402
 from tests.tools import own_clock  # noqa: E402
 from tests.tools.agent import Agent, find_binary, ramp_source  # noqa: E402
 from tests.tools.broker import Broker  # noqa: E402
@@ -29,7 +26,6 @@ from tests.tools.consumer import Consumer  # noqa: E402
 from tests.tools.message import utc_seconds  # noqa: E402
 from tests.tools.scratch import Scratch  # noqa: E402
 
-PROGRAM = Path(__file__).resolve().parents[2] / "build/release/tests/campaigns/clocks"
 BREAKS = ("believe", "stamp-at-once", "no-drift", "forget-floor")
 YEAR = 365.25 * 86400
 CORRECTED_WITHIN = 1.0
@@ -40,57 +36,38 @@ PATIENCE = 60
 
 def main():
     arguments = parse_arguments()
-    seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
-    print(f"seed {seed} (repeat with --seed {seed} --jobs {arguments.jobs}), {arguments.count} scenes", flush=True)
-    figures, violations = in_process(arguments, seed)
+    seed = processes.begin("clocks", arguments, f"{arguments.count} scenes")
+    figures, content = in_process(arguments, seed)
     reason = own_clock.unavailable_because()
     if reason:
         print(f"SKIPPED: the real binary: {reason}")
-        real = Counter()
     else:
         with Scratch("clocks") as scratch:
             real, found = with_the_binary(Path(arguments.binary) if arguments.binary else find_binary(), scratch,
                                           random.Random(seed), arguments.steps, believed=arguments.break_ == "believe")
-            violations += found
+            for violation in found:
+                print(f"violation: {violation}")
             if found:
                 print(f"logs are left in {scratch.keep()}")
-    for violation in violations[:20]:
-        print(f"violation: {violation}")
-    line = {**figures, **{f"binary_{key}": value for key, value in real.items()}, "violations": len(violations)}
-    print(" ".join(f"{key}={value}" for key, value in line.items()))
-    return 1 if violations else 0
+        figures.update({f"binary_{key}": value for key, value in real.items()})
+        figures["violations"] += len(found)
+    print(processes.text_of(figures))
+    return 0 if content and not figures["violations"] else 1
 
 
 def parse_arguments(words=None):
-    parser = argparse.ArgumentParser(prog="./dev campaign clocks", description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--seed", type=int, help="default: random, printed")
-    parser.add_argument("--count", type=int, default=20_000, help="scenes with the store alone (20000)")
+    parser = processes.parser("clocks", __doc__, BREAKS)
+    parser.add_argument("--count", type=processes.positive, default=20_000, help="scenes with the store alone (20000)")
     parser.add_argument("--steps", type=int, default=40, help="steps of the running agent's clock (40)")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (one a core)")
-    parser.add_argument("--break", dest="break_", choices=BREAKS, help="break something so, to see this campaign fail")
     parser.add_argument("--binary", help="agent to run; default: FIELDPOST_BINARY, else the built one")
-    parser.add_argument("--program", type=Path, default=PROGRAM, help=argparse.SUPPRESS)
     return parser.parse_args(words)
 
 
 def in_process(arguments, seed):
     share = -(-arguments.count // arguments.jobs)
-    broken = ["--break", arguments.break_] if arguments.break_ else []
-    running = [subprocess.Popen([arguments.program, "--seed", str((seed << 20) + number * share), "--count", str(share), *broken],
-                                stdout=subprocess.PIPE, text=True) for number in range(arguments.jobs)]
-    total, violations, worst = Counter(), [], 0
-    for process in running:
-        output = process.communicate()[0].splitlines()
-        violations += [line.removeprefix("violation: ") for line in output if line.startswith("violation: ")]
-        figures = {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", output[-1])} if output else {}
-        if process.returncode not in (0, 1) or "violations" not in figures:
-            violations.append(f"a process ended with {process.returncode} and no figures")
-        figures.pop("violations", None)
-        worst = max(worst, figures.pop("corrected_worst_ms", 0))
-        total.update(figures)
-    if total["scenes"] < arguments.count and not violations:
-        violations.append(f"only {total['scenes']} scenes were done")
-    return {**total, "corrected_worst_ms": worst}, violations
+    figures, content = processes.run(arguments, [["--seed", (seed << 20) + number * share, "--count", share]
+                                                 for number in range(arguments.jobs)])
+    return figures, content and figures["scenes"] >= arguments.count
 
 
 # --- the real binary ---
@@ -116,10 +93,7 @@ def with_the_binary(binary, scratch, chance, steps, believed=False, scenes=None)
             finally:
                 agent.abandon()
             found, said = judge(stage)
-            figures.update(found)
-            figures["pause_max_ms"] = max(figures["pause_max_ms"] - found["pause_max_ms"], found["pause_max_ms"])
-            figures["worst_ms"] = max(figures["worst_ms"] - found["worst_ms"], found["worst_ms"])
-            figures["scenes"] += 1
+            processes.add(figures, {"scenes": 1, **found})
             violations += [f"{scene.__name__}: {what}" for what in said]
             print(f"  {scene.__name__}: " + " ".join(f"{key}={value}" for key, value in found.items()), flush=True)
     return figures, violations

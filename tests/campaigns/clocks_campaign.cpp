@@ -90,6 +90,7 @@ class Scene {
   void violate(const std::string& what) {
     if (figures_.violations.size() < kViolationsMax) {
       figures_.violations.push_back("scene seed " + std::to_string(seed_) + ", boot " + std::to_string(boot_number_) + ": " + what);
+      options_.told.violation(figures_.violations.back());
     }
   }
 
@@ -384,6 +385,7 @@ ClocksFigures run_clocks(const ClocksOptions& options) {
   // Nothing here depends on the disk: where there is one in memory, it is ten times as fast.
   if (::access("/dev/shm", W_OK) == 0) ::setenv("TMPDIR", "/dev/shm", 0);  // NOLINT(concurrency-mt-unsafe): no thread yet
   for (std::uint64_t i = 0; i < options.scenes && figures.violations.size() < kViolationsMax; ++i) {
+    options.told.trial("scene seed " + std::to_string(options.seed + i), i, options.scenes);
     Scene{options, options.seed + i, figures}.run();
   }
   return figures;

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/campaigns/program.hpp"
+
 namespace fieldpost {
 
 /// What is broken on purpose, to see the checker fail.
@@ -23,6 +25,7 @@ struct ClocksOptions {
   std::uint64_t seed = 1;
   std::uint64_t scenes = 1'000;
   ClocksBreak broken = ClocksBreak::nothing;
+  Told told{};
 };
 
 struct ClocksFigures {

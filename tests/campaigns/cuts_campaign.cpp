@@ -53,7 +53,7 @@ class ForgetfulMarks final : public MarkStorage {
 class Chain {
  public:
   Chain(const CutsOptions& options, CutsFigures& figures, std::uint64_t seed)
-      : options_{options}, figures_{figures}, chance_{seed}, seed_{seed}, ledger_{figures, options.violations_max} {
+      : options_{options}, figures_{figures}, chance_{seed}, seed_{seed}, ledger_{figures, options} {
     for (std::size_t i = 0; i < CutsLedger::kSeries; ++i) {
       Series series;
       series.name = CutsLedger::series_name(i);
@@ -406,13 +406,16 @@ CutsFigures run_cuts(const CutsOptions& options) {
   constexpr std::uint64_t kLivesMax = 24;
   CutsFigures figures;
   if (options.chain != 0) {
+    options.told.trial("chain " + std::to_string(options.chain), 0, options.cuts);
     Chain chain{options, figures, options.chain};
     chain.run(kLivesMax);
     return figures;
   }
   std::mt19937_64 chance{options.seed};
   while (figures.cuts < options.cuts && figures.violations.size() < options.violations_max) {
-    Chain chain{options, figures, chance()};
+    const std::uint64_t seed = chance();
+    options.told.trial("chain " + std::to_string(seed), figures.cuts, options.cuts);
+    Chain chain{options, figures, seed};
     chain.run(1 + chance() % kLivesMax);
   }
   return figures;

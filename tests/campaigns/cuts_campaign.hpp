@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/campaigns/program.hpp"
+
 namespace fieldpost {
 
 /// What is broken on purpose, to see the checker fail.
@@ -31,6 +33,7 @@ struct CutsOptions {
   std::uint64_t pressure_one_in = 20;  ///< disks whose quota is too small for what comes; they cost ten times as much
   CutsBreak broken = CutsBreak::nothing;
   std::size_t violations_max = 20;  ///< it ends there
+  Told told{};
 };
 
 struct CutsFigures {

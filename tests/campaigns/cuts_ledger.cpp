@@ -42,7 +42,7 @@ std::string name_of(Epoch epoch, std::uint64_t seq) { return "seq " + std::to_st
 }  // namespace
 
 void CutsLedger::violation(const std::string& what) {
-  if (!failed()) figures_.violations.push_back(context_ + ": " + what);
+  if (!failed()) options_.told.violation(figures_.violations.emplace_back(context_ + ": " + what));
 }
 
 Sample CutsLedger::make_sample(Lane lane, bool is_noise) {

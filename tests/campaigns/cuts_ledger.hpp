@@ -44,7 +44,8 @@ class CutsLedger {
   /// `strict`: nothing may be missing without a gap that counts it exactly. Otherwise (a disk that lies or was
   /// damaged) losses are counted, and what is there must still be right.
   /// `figures` are lent and outlive it.
-  CutsLedger(CutsFigures& figures, std::size_t violations_max) : figures_{figures}, violations_max_{violations_max} {}
+  /// Both are lent and outlive it.
+  CutsLedger(CutsFigures& figures, const CutsOptions& options) : figures_{figures}, options_{options} {}
   void be_lenient(bool counts_reuse) {
     is_strict_ = false;
     counts_reuse_ = counts_reuse_ || counts_reuse;
@@ -75,7 +76,7 @@ class CutsLedger {
   /// The power went; this is what one of the disks holds that it may have left. Settles it if `goes_on`.
   void settle_cut(const Found& found, bool goes_on);
 
-  bool failed() const { return figures_.violations.size() >= violations_max_; }
+  bool failed() const { return figures_.violations.size() >= options_.violations_max; }
   void violation(const std::string& what);
 
  private:
@@ -108,7 +109,7 @@ class CutsLedger {
   bool in_told_range(const Known& known, const Found& found) const;
 
   CutsFigures& figures_;
-  std::size_t violations_max_;
+  const CutsOptions& options_;
   bool is_strict_ = true;
   bool counts_reuse_ = false;
   std::string context_;

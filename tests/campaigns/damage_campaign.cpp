@@ -2,11 +2,9 @@
 #include "tests/campaigns/damage_campaign.hpp"
 
 #include <time.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <optional>
 #include <random>
 #include <utility>
@@ -29,11 +27,6 @@ constexpr int kAttemptsMax = 14;
 constexpr int kRounds = 8;
 /// Calls of the file layer that a start may take: it reads no more than all files, twice, by pages of 1 KiB.
 constexpr std::uint64_t kCallsMax = 5'000;
-
-/// A trial takes milliseconds; one that takes so long hangs, on the busiest machine.
-constexpr unsigned kSecondsMax = 300;
-
-char trial_under_way[160] = "none";
 
 std::uint64_t cpu_now_us() {
   timespec now{};
@@ -71,12 +64,9 @@ class Campaign {
       const Damage damage = places.at(wanted[i]);
       const std::string name = damage.name();
       if (!options_.only.empty() && !name.starts_with(options_.only)) continue;
-      ::alarm(kSecondsMax);
-      std::snprintf(trial_under_way, sizeof trial_under_way, "%s", name.c_str());
+      options_.told.trial(name, i / options_.parts, wanted.size() / options_.parts);
       trial(damage);
     }
-    ::alarm(0);
-    std::snprintf(trial_under_way, sizeof trial_under_way, "none");
     return std::move(figures_);
   }
 
@@ -217,7 +207,7 @@ class Campaign {
 
   void violation(const Damage& damage, const std::string& what) {
     if (figures_.violations.size() < options_.violations_max)
-      figures_.violations.push_back(damage.name() + ": " + what);
+      options_.told.violation(figures_.violations.emplace_back(damage.name() + ": " + what));
   }
 
   const DamageOptions& options_;
@@ -233,7 +223,5 @@ class Campaign {
 }  // namespace
 
 DamageFigures run_damage(const DamageOptions& options) { return Campaign{options}.run(); }
-
-const char* damage_trial_under_way() { return trial_under_way; }
 
 }  // namespace fieldpost

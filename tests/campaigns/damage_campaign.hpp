@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/campaigns/program.hpp"
+
 namespace fieldpost {
 
 /// What is broken on purpose, to see the checker fail.
@@ -29,6 +31,7 @@ struct DamageOptions {
   bool is_written_back = false;  ///< all of the log was written back into the database before the kill
   DamageBreak broken = DamageBreak::nothing;
   std::size_t violations_max = 20;  ///< it ends there
+  Told told{};
 };
 
 struct DamageFigures {
@@ -58,8 +61,5 @@ struct DamageFigures {
 };
 
 DamageFigures run_damage(const DamageOptions& options);
-
-/// The trial under way, for who must say what crashed.
-const char* damage_trial_under_way();
 
 }  // namespace fieldpost

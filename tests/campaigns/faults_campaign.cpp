@@ -29,11 +29,6 @@ constexpr int kStepsAfterRestart = 3;
 /// The store sets a database aside after six failures in a row, gives a body up after three; both, twice.
 constexpr int kAttemptsMax = 20;
 
-/// A trial takes milliseconds; one that takes so long hangs, on the busiest machine.
-constexpr unsigned kSecondsMax = 300;
-
-char trial_under_way[160] = "none";
-
 enum class What : std::uint8_t { call, c_allocation, allocation };
 
 struct Trial {
@@ -87,8 +82,7 @@ class Campaign {
          i < trials.size() && figures_.violations.size() < options_.violations_max; i += options_.parts) {
       name_ = name_of(trials[i]);
       if (!name_.starts_with(options_.only)) continue;
-      ::alarm(kSecondsMax);
-      std::snprintf(trial_under_way, sizeof trial_under_way, "%s", name_.c_str());
+      options_.told.trial(name_, i / options_.parts, trials.size() / options_.parts);
       if (trials[i].what == What::allocation) {
         die(trials[i]);
       } else {
@@ -96,8 +90,6 @@ class Campaign {
       }
       ++figures_.trials;
     }
-    ::alarm(0);
-    std::snprintf(trial_under_way, sizeof trial_under_way, "none");
     return std::move(figures_);
   }
 
@@ -297,8 +289,10 @@ class Campaign {
   }
 
   void violation(const std::string& what) {
-    if (figures_.violations.size() < options_.violations_max)
-      figures_.violations.push_back(name_ + ": " + what);
+    if (figures_.violations.size() >= options_.violations_max) return;
+    figures_.violations.push_back(name_ + ": " + what);
+    // What a child finds it tells its parent.
+    if (dying_ == nullptr) options_.told.violation(figures_.violations.back());
   }
 
   const FaultsOptions& options_;
@@ -319,7 +313,5 @@ Campaign* Campaign::dying_ = nullptr;
 }  // namespace
 
 FaultsFigures run_faults(const FaultsOptions& options) { return Campaign{options}.run(); }
-
-const char* faults_trial_under_way() { return trial_under_way; }
 
 }  // namespace fieldpost

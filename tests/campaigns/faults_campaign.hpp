@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/campaigns/program.hpp"
+
 namespace fieldpost {
 
 /// What is broken on purpose, to see the checker fail.
@@ -28,6 +30,7 @@ struct FaultsOptions {
   std::string only{};  ///< trials whose names, as in a violation, begin so
   FaultsBreak broken = FaultsBreak::nothing;
   std::size_t violations_max = 20;  ///< it ends there
+  Told told{};
 };
 
 struct FaultsFigures {
@@ -46,8 +49,5 @@ struct FaultsFigures {
 };
 
 FaultsFigures run_faults(const FaultsOptions& options);
-
-/// The trial under way, for who must say what crashed.
-const char* faults_trial_under_way();
 
 }  // namespace fieldpost
