@@ -97,6 +97,7 @@ class StoreDisk {
   /// Whose fault an error is: what is done about it depends on that.
   enum class Place : std::uint8_t { directory, state, outbox };
 
+  static Event event_of(std::string name, std::string message, BootTime now);
   Result<void> open(DiskWork& work);
   Result<void> open_outbox(DiskWork& work);
   Result<void> settle_epoch(DiskWork& work);

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// Under which epoch an outbox that was opened goes on, and what stands outside it so that this can be told.
+#include <sys/random.h>
+
+#include <cmath>
+#include <utility>
+
+#include "agent/store/store_disk.hpp"
+
+namespace fieldpost {
+namespace {
+
+/// No outbox comes to it; a mark that says more is damage.
+constexpr std::int64_t kRowsMax = std::int64_t{1} << 61;
+
+Epoch random_epoch() {
+  Epoch epoch = 0;
+  while (epoch == 0) {
+    if (::getrandom(&epoch, sizeof epoch, 0) != static_cast<ssize_t>(sizeof epoch)) {
+      // No entropy source at all: two epochs of one device still begin at different instants.
+      epoch = static_cast<Epoch>(SystemClock{}.utc().time.time_since_epoch().count());
+    }
+  }
+  return epoch;
+}
+
+}  // namespace
+
+Event StoreDisk::event_of(std::string name, std::string message, BootTime now) {
+  Event event;
+  event.name = std::move(name);
+  event.severity = Severity::warn;
+  event.time = now;
+  event.value = std::nan("");
+  event.message = std::move(message);
+  return event;
+}
+
+/// A number must not be used twice. So counting goes on only where all witnesses agree: the database, the
+/// marks outside it, and the epoch in state.db; and only within one boot of the machine, for an image of the whole disk put
+/// back brings all witnesses with it. Else a new epoch begins; what waits keeps its numbers.
+Result<void> StoreDisk::settle_epoch(DiskWork& work) {
+  const Epoch epoch = outbox_->epoch();
+  const std::uint64_t newest = outbox_->newest_seq();
+  const bool marks_agree = marks_ && marks_->epoch == epoch && marks_->newest_seq <= newest &&
+                           newest - marks_->newest_seq <= kUnannouncedMax && outbox_->bears_all_since(marks_->newest_seq);
+  // A commit of this process that was not known to have happened, and so was not marked.
+  const bool is_doubt = doubtful_ && doubtful_->epoch == epoch && doubtful_->outcome.newest_seq == newest;
+  const bool agree = epoch != 0 && (marks_agree || is_doubt) && state_->state().epoch == epoch;
+  const auto& boots = state_->state().boots;
+  const bool is_same_boot = boots.empty() || boots.back().boot == work.moment.boot;
+  take_over_handed_out(agree && is_same_boot);
+  if (agree && is_same_boot) {
+    // Numbers that a crash kept from being announced: from now on they may leave the device.
+    if (marks_agree && marks_->newest_seq != newest) write_marks(marks_now(TRY(outbox_->oldest_waiting())));
+    return {};
+  }
+  if (agree) {
+    TRY(begin_epoch({}, work.moment));
+    write_marks(marks_now(0));
+    return {};
+  }
+
+  std::vector<Gap> lost;
+  std::string why;
+  const bool is_first_start = state_->state().epoch == 0 && !marks_ && newest == 0;
+  const bool was_beginning = epoch != 0 && newest == 0 && marks_ && marks_->epoch == outbox_->succeeds();
+  if (!is_first_start && !was_beginning && (newest > 0 || (marks_ && (marks_->newest_seq > 0 || marks_->any_waits())))) {
+    why = "the outbox was lost";
+    if (epoch != 0) why = "the outbox does not agree with what was noted outside it (restored from a copy, or damaged)";
+    if (marks_ && marks_->epoch == epoch && marks_->newest_seq > newest) lost = gaps_of(newest + 1, marks_->newest_seq);
+    // A database of another epoch knows nothing of what the marks speak of, unless it is the one that was
+    // beginning the epoch after it.
+    if (marks_ && marks_->epoch != epoch && marks_->epoch != outbox_->succeeds() && marks_->any_waits()) {
+      lost = gaps_of(marks_->oldest_waiting, marks_->newest_seq);
+    }
+  }
+  TRY(begin_epoch(lost, work.moment));
+  // Told when something is committed in it: until then this may come to pass again, and again.
+  if (!why.empty() && new_epoch_why_.empty()) new_epoch_why_ = why;
+  if (!lost.empty()) new_epoch_lost_ = {};
+  for (const Gap& gap : lost) new_epoch_lost_[index(gap.lane)] = gap.readings;
+  return {};
+}
+
+void StoreDisk::tell_new_epoch(DiskWork& work) {
+  work.lost = std::exchange(new_epoch_lost_, {});
+  const std::string why = std::exchange(new_epoch_why_, {});
+  if (why.empty()) return;
+  log_.warn("outbox begins a new epoch", {{"directory", options_.directory}, {"why", why}});
+  work.events.push_back(event_of("outbox_new_epoch", why + "; message numbers begin anew in a new epoch", work.moment.now));
+}
+
+/// Which lanes the numbers belong to died with the database; so each lane reports the range, with as many
+/// readings as are known to have waited, those of earlier epochs among them (whose numbers nobody knows).
+std::vector<Gap> StoreDisk::gaps_of(std::uint64_t first_seq, std::uint64_t last_seq) const {
+  std::vector<Gap> gaps;
+  for (const Lane lane : kLanes) {
+    const std::uint64_t waited = last_known_waiting_[index(lane)].readings;
+    const std::uint64_t waiting = outbox_->waiting()[index(lane)].readings;
+    const std::uint64_t readings = waited > waiting ? waited - waiting : 0;
+    if (first_seq == 0 && readings == 0) continue;
+    gaps.push_back({.cause = Gap::Cause::damage, .lane = lane, .readings = readings, .epoch = first_seq == 0 ? 0 : marks_->epoch,
+                    .first_seq = first_seq, .last_seq = first_seq == 0 ? 0 : last_seq});
+  }
+  return gaps;
+}
+
+/// Marks that speak of what waited stay as they are until the first commit of the epoch: should this outbox
+/// prove damaged after all, nothing but they knows of it.
+Result<void> StoreDisk::begin_epoch(const std::vector<Gap>& lost, const OutboxMoment& moment) {
+  const Epoch epoch = random_epoch();
+  TRY(outbox_->begin_epoch(epoch, marks_ ? marks_->epoch : 0, lost, moment));
+  if (!marks_ || !marks_->any_waits()) write_marks({.epoch = epoch, .handed_out = handed_out_.all()});
+  StoredState state = state_->state();
+  state.epoch = epoch;
+  at_ = Place::state;
+  TRY(state_->store(state).with_context("state.db"));
+  at_ = Place::outbox;
+  return {};
+}
+
+Marks StoreDisk::marks_now(std::uint64_t oldest_waiting) const {
+  Marks marks{.epoch = outbox_->epoch(), .newest_seq = outbox_->newest_seq(), .oldest_waiting = oldest_waiting};
+  if (marks_ && marks_->epoch == marks.epoch) marks.newest_acknowledged = marks_->newest_acknowledged;
+  for (const Lane lane : kLanes) marks.waiting[index(lane)] = outbox_->waiting()[index(lane)].readings;
+  marks.handed_out = handed_out_.all();
+  return marks;
+}
+
+void StoreDisk::write_marks(const Marks& marks) {
+  constexpr std::int64_t kBlockBytes = 4'096;
+  written_bytes_ += kBlockBytes;
+  if (auto written = mark_storage_->write(marks); !written) {
+    log_.warn("outbox marks not written", {{"directory", options_.directory}, {"error", written.error().sentence()}});
+  }
+  marks_ = marks;
+}
+
+/// What an earlier process handed out is known from the marks, where they are of this outbox and boot; else all of it may have been.
+void StoreDisk::take_over_handed_out(bool marks_agree) {
+  if (std::exchange(knows_handed_out_, true)) return;
+  for (const Lane lane : kLanes) {
+    const bool is_known = marks_agree && marks_ && marks_->handed_out;
+    handed_out_.raise(lane, is_known ? (*marks_->handed_out)[index(lane)] : newest_row_);
+    // Rows of an outbox that was emptied begin below; they would count as handed out.
+    newest_row_ = std::max(newest_row_, std::min(handed_out_.newest(lane), kRowsMax));
+  }
+  outbox_->keep_rows_above(newest_row_);
+}
+
+}  // namespace fieldpost
