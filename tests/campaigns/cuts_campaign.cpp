@@ -190,11 +190,16 @@ class Chain {
     if (what == 0) return image();
     ledger_.expect_told(epoch_);
     if (copy_ && below(2) == 0) {
+      // Whole, and with no log of another day left beside it: of a mixture one page is of today and the next of last week, and
+      // none of them says so.
+      disk_.cut_power_after(0);
+      disk_.sync_directory();
       const CrashDisk::Inode file = disk_.find("outbox.db");
       disk_.resize(file, 0);
       disk_.write(file, 0, *copy_);
       disk_.sync(file);
       copy_.reset();
+      disk_.cut_power_after(1 + below(250));
     } else {
       const auto content = disk_.content(disk_.find("outbox.db"));
       copy_ = std::vector<std::byte>{content.begin(), content.end()};
