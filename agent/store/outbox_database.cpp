@@ -72,6 +72,9 @@ Result<OutboxDatabase> OutboxDatabase::open(const OutboxOptions& options, const 
   OutboxDatabase outbox{std::move(database), options, boots, failures, handed_out};
   TRY(outbox.add_schema_2());
   TRY(outbox.load());
+  // The short rows were read under it. Of the bodies, which have their own CRC, it would make one bad cell the end of its whole
+  // page, and so of the place where new ones go.
+  TRY(outbox.database_.execute("PRAGMA cell_size_check = OFF"));
   // SQLite does this for a log that it makes, and takes it for done where the directory cannot be opened (no descriptor is left).
   TRY(sync_directory_of(options.path));
   // A quota that was made smaller than the file: it cannot shrink below what is there, and what is there
@@ -134,7 +137,8 @@ Result<void> OutboxDatabase::load() {
     newest_row_ = std::max(newest_row_, row);
     if (epoch == epoch_) held.push_back(seq);
   }
-  for (const char* sql : {"SELECT max(row) FROM body", "SELECT max(row) FROM merged", "SELECT max(row) FROM told"}) {
+  // Not of `body`, where a bad cell would be the end of all: see insert_one().
+  for (const char* sql : {"SELECT max(row) FROM merged", "SELECT max(row) FROM told"}) {
     auto newest = TRY(database_.prepare(sql));
     if (TRY(newest.step())) newest_row_ = std::max(newest_row_, newest.integer(0));
   }
@@ -196,6 +200,7 @@ Result<void> OutboxDatabase::begin_epoch(Epoch epoch, Epoch succeeds, const std:
 Result<OutboxOutcome> OutboxDatabase::apply(const OutboxChange& change, const OutboxMoment& moment,
                                             const SegmentBuilder& builder, std::optional<OutboxOutcome>& in_doubt) {
   for (int attempt = 1;; ++attempt) {
+    const std::uint64_t bodies_given_up = failures_->given_up();
     in_doubt.reset();
     OutboxTransaction work{*this, moment};
     const auto make = [&]() -> Result<void> {
@@ -213,6 +218,10 @@ Result<OutboxOutcome> OutboxDatabase::apply(const OutboxChange& change, const Ou
     };
     auto made = make();
     if (made) return work.settle();
+    if (failures_->given_up() != bodies_given_up) {  // one body less is in the way
+      --attempt;
+      continue;
+    }
     if (made.error().kind() != ErrorKind::Full || attempt == kAttemptsMax) return made.error();
     // The quota, or the disk? If pages are left by the quota's account, it is the disk, and dropping
     // would not help.
@@ -258,10 +267,7 @@ Result<std::vector<OutboxRow>> OutboxDatabase::read(Lane lane, std::int64_t afte
     body.bind(1, row);
     if (!failures_->is_given_up(row)) {
       const auto stepped = body.step();
-      // SQLite's damage, too: setting all of the outbox aside for one body would lose the others.
-      const bool is_lost = !stepped && (stepped.error().kind() == ErrorKind::Io || stepped.error().kind() == ErrorKind::Malformed);
-      if (is_lost) failures_->note(row);
-      if (!stepped && !failures_->is_given_up(row)) {
+      if (!stepped && !failures_->note(row, stepped.error())) {
         if (found.empty()) return stepped.error();
         break;  // those before it first
       }
@@ -309,13 +315,21 @@ Result<std::optional<OutboxOutcome>> OutboxDatabase::merge(bool& in_doubt) {
 Result<void> OutboxDatabase::drop_damaged(Lane lane, const std::vector<std::int64_t>& rows,
                                           std::array<std::uint64_t, kLanes.size()>& dropped) {
   const OutboxMoment moment{};
-  OutboxTransaction work{*this, moment};
-  auto transaction = TRY(SqliteTransaction::begin(database_));
-  for (const std::int64_t row : rows) TRY(work.drop(lane, row, Gap::Cause::damage));
-  TRY(transaction.commit());
-  const OutboxOutcome outcome = work.settle();
-  for (std::size_t i = 0; i < dropped.size(); ++i) dropped[i] += outcome.dropped[i];
-  return {};
+  while (true) {
+    const std::uint64_t bodies_given_up = failures_->given_up();
+    OutboxTransaction work{*this, moment};
+    const auto make = [&]() -> Result<void> {
+      auto transaction = TRY(SqliteTransaction::begin(database_));
+      for (const std::int64_t row : rows) TRY(work.drop(lane, row, Gap::Cause::damage));
+      return transaction.commit();
+    };
+    const auto made = make();
+    if (!made && failures_->given_up() == bodies_given_up) return made;
+    if (!made) continue;
+    const OutboxOutcome outcome = work.settle();
+    for (std::size_t i = 0; i < dropped.size(); ++i) dropped[i] += outcome.dropped[i];
+    return {};
+  }
 }
 
 }  // namespace fieldpost

@@ -75,19 +75,25 @@ struct OutboxOutcome {
   std::uint64_t body_bytes = 0;
 };
 
-/// Bodies whose reading failed, by row. It outlives the database that met them: a row is given up only after
-/// some attempts, with the pauses between them in which a disk may come back. Once one has been given up the disk is known
-/// to have bad blocks, and a further row gets one attempt.
+/// Bodies that could not be read, by row; what fails for one of them must not fail for all. It outlives the database that met
+/// them: after an I/O error a row is given up only after some attempts, with the pauses between them in which a disk may come
+/// back. Once one has been given up the disk is known to have bad blocks, and a further row gets one attempt, as does one that
+/// SQLite calls damaged, for that does not pass.
 class ReadFailures {
  public:
   static constexpr int kAttempts = 3;
   static constexpr std::size_t kRowsMax = 4'096;
 
-  void note(std::int64_t row) {
+  /// True if the row is to be done without now: as a gap, and with its body left where it is.
+  [[nodiscard]] bool note(std::int64_t row, const Error& error) {
+    const bool is_damaged = error.kind() == ErrorKind::Malformed;
+    if (!is_damaged && error.kind() != ErrorKind::Io) return false;
     if (counts_.size() >= kRowsMax) counts_.clear();
     int& count = counts_[row];
-    count = given_up_ > 0 ? kAttempts : count + 1;
-    if (count == kAttempts) ++given_up_;
+    count = is_damaged || given_up_ > 0 ? kAttempts : count + 1;
+    if (count < kAttempts) return false;
+    ++given_up_;
+    return true;
   }
   bool is_given_up(std::int64_t row) const {
     const auto found = counts_.find(row);

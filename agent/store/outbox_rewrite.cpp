@@ -61,7 +61,11 @@ Result<void> OutboxRewrite::gather(Lane lane, const std::vector<Row>& rows, Segm
 /// The newest rows and numbers of those that go are those of what comes, so that nothing of the lane changes its place; and each
 /// number that goes lies between first_seq and seq of one of them.
 Result<void> OutboxRewrite::replace(Lane lane, std::vector<EncodedSegment>& fresh) {
-  for (const Row& row : taken_) TRY(work_.remove(lane, row.row, row.meta));
+  for (const Row& row : taken_) {
+    TRY(work_.remove(lane, row.row, row.meta));
+    // Its place is needed. The next attempt ends its run before it.
+    if (work_.outbox_.failures_->is_given_up(row.row)) return Error{ErrorKind::Io, "a body cannot be removed"};
+  }
   const std::size_t before = taken_.size() - fresh.size();
   for (std::size_t i = 0; i < fresh.size(); ++i) {
     const Row& place = taken_[before + i];

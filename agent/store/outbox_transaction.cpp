@@ -66,21 +66,27 @@ Result<std::optional<std::int64_t>> OutboxTransaction::oldest_row(Lane lane) {
   return std::optional<std::int64_t>{};
 }
 
-/// An I/O error takes the whole transaction with it: it is noted whose body it was, and the next attempt does
-/// without that body once it has been given up.
-template <typename T>
-Result<T> OutboxTransaction::noted(std::int64_t row, Result<T> of_its_body) {
-  if (!of_its_body && of_its_body.error().kind() == ErrorKind::Io) outbox_.failures_->note(row);
-  return of_its_body;
-}
-
 Result<std::vector<std::byte>> OutboxTransaction::body_of(std::int64_t row) {
   if (outbox_.failures_->is_given_up(row)) return std::vector<std::byte>{};
   auto statement = TRY(sqlite_.prepare("SELECT bytes FROM body WHERE row = ?"));
   statement.bind(1, row);
-  if (!TRY(noted(row, statement.step()))) return std::vector<std::byte>{};
+  const auto stepped = statement.step();
+  if (!stepped && !outbox_.failures_->note(row, stepped.error())) return stepped.error();
+  if (!stepped || !*stepped) return std::vector<std::byte>{};
   const auto blob = statement.blob(0);
   return std::vector<std::byte>{blob.begin(), blob.end()};
+}
+
+/// A body is deleted only if it is whole, else left behind: of a cell or a chain of pages that is damaged SQLite would free what
+/// belongs to others. What fails here ends the transaction (a savepoint was tried, and SQLite goes on with the damage in mind); the
+/// next attempt does without that body, once it has been given up.
+Result<void> OutboxTransaction::remove_body(std::int64_t row) {
+  if (!decode_segment_header(TRY(body_of(row)))) return {};
+  auto body = TRY(sqlite_.prepare("DELETE FROM body WHERE row = ?"));
+  body.bind(1, row);
+  auto removed = body.run();
+  if (!removed) static_cast<void>(outbox_.failures_->note(row, removed.error()));
+  return removed;
 }
 
 Result<void> OutboxTransaction::remove(Lane lane, std::int64_t row, const Meta& meta) {
@@ -88,12 +94,7 @@ Result<void> OutboxTransaction::remove(Lane lane, std::int64_t row, const Meta& 
   segment.bind(1, number_of(lane));
   segment.bind(2, row);
   TRY(segment.run());
-  // Deleting a body that has pages of its own reads them. Those of one that cannot be read are left behind.
-  if (!outbox_.failures_->is_given_up(row)) {
-    auto body = TRY(sqlite_.prepare("DELETE FROM body WHERE row = ?"));
-    body.bind(1, row);
-    TRY(noted(row, body.run()));
-  }
+  TRY(remove_body(row));
   if (meta.gaps > 0) {
     auto told = TRY(sqlite_.prepare("DELETE FROM told WHERE row = ?"));
     told.bind(1, row);
@@ -281,7 +282,15 @@ Result<void> OutboxTransaction::insert(const std::vector<EncodedSegment>& segmen
 }
 
 Result<void> OutboxTransaction::insert_one(const EncodedSegment& segment) {
-  TRY(insert_at(++newest_row_, segment));
+  auto inserted = insert_at(++newest_row_, segment);
+  if (!inserted && inserted.error().kind() == ErrorKind::OutOfRange) {
+    // A body that was left behind has that number.
+    auto newest = TRY(sqlite_.prepare("SELECT max(row) FROM body"));
+    if (TRY(newest.step())) newest_row_ = std::max(newest_row_, newest.integer(0));
+    newest.reset();
+    inserted = insert_at(++newest_row_, segment);
+  }
+  TRY(inserted);
   outcome_.newest_seq = segment.header.seq;
   outcome_.durable.push_back(segment.header);
   return {};

@@ -62,7 +62,9 @@ class OutboxTransaction {
   Result<std::optional<Meta>> meta_of(Lane lane, std::int64_t row);
   /// That nobody has in hand.
   Result<std::optional<std::int64_t>> oldest_row(Lane lane);
+  /// Empty if it is not there, or cannot be read for good.
   Result<std::vector<std::byte>> body_of(std::int64_t row);
+  Result<void> remove_body(std::int64_t row);
   Result<void> remove(Lane lane, std::int64_t row, const Meta& meta);
   Result<void> insert_one(const EncodedSegment& segment);
   Result<void> insert_at(std::int64_t row, const EncodedSegment& segment);
@@ -72,8 +74,6 @@ class OutboxTransaction {
   Result<std::size_t> gap_count();
   Result<std::vector<Gap>> gaps_in(const char* table_where, std::int64_t row);
   bool is_old(const Meta& meta) const;
-  template <typename T>
-  Result<T> noted(std::int64_t row, Result<T> of_its_body);
 
   OutboxDatabase& outbox_;
   Sqlite& sqlite_;

@@ -18,6 +18,17 @@ class OutboxDatabaseTest : public OutboxTest {
     ASSERT_TRUE(database && database->execute(sql.c_str())) << sql;
   }
 
+  /// Inverts bits of the byte that stands so many before the oldest body of the file, while the outbox is closed.
+  void damage_oldest_body(std::size_t bytes_before, unsigned char bits) {
+    outbox_.reset();  // writes the log back
+    auto file = read_file(options_.path, 1 << 20).value();
+    const auto body = file.rfind("FPSG");  // a page is filled from its end
+    ASSERT_NE(body, std::string::npos);
+    char& byte = file[body - bytes_before];
+    byte = static_cast<char>(static_cast<unsigned char>(byte) ^ bits);
+    ASSERT_TRUE(replace_file_durably(options_.path, file));
+  }
+
   ErrorKind kind_of_opening() {
     const auto opened = OutboxDatabase::open(options_, boots_, failures_, handed_out_);
     return opened ? ErrorKind::NotPresent : opened.error().kind();
@@ -88,33 +99,58 @@ TEST_F(OutboxDatabaseTest, TurnsADamagedBodyAndAMissingOneIntoGaps) {
   EXPECT_EQ(told, 8U);
 }
 
-TEST_F(OutboxDatabaseTest, LosesOnlyTheBodyWhoseCellIsDamagedAndTellsIt) {
-  for (int i = 0; i < 3; ++i) insert(Lane::live);
-  outbox_.reset();  // writes the log back
-  auto file = read_file(options_.path, 1 << 20).value();
-  const auto body = file.find("FPSG");  // of the row that is nearest to the page's beginning
-  ASSERT_NE(body, std::string::npos);
-  char& header_length = file[body - 4];  // payload size, row, header length, two types, then the bytes
-  ASSERT_EQ(header_length, 4);
-  header_length = static_cast<char>(~header_length);
-  ASSERT_TRUE(replace_file_durably(options_.path, file));
-  std::size_t found = 0;
-  std::int64_t after = 0;
-  for (int attempt = 0; attempt < ReadFailures::kAttempts + 1; ++attempt) {
-    open();  // as the store does after each failure
-    const auto read = outbox_->fetch(Lane::live, after, 100, 64U << 20U, dropped_);
-    if (!read || read->empty()) continue;
-    found += read->size();
-    after = read->back().row;
-  }
-  EXPECT_EQ(found, 2U);
-  EXPECT_EQ(dropped_[index(Lane::live)], 10U);
-  insert(Lane::live);
-  EXPECT_EQ(rows(Lane::live).size(), 3U);
+/// Which byte before its bytes. A cell: payload size (two bytes, as long as these are), row, length of its header, two types, the bytes.
+class DamagedCellTest : public OutboxDatabaseTest, public testing::WithParamInterface<std::size_t> {};
+
+TEST_P(DamagedCellTest, CostsThatSegmentAndIsTold) {
+  for (int i = 0; i < 3; ++i) insert(Lane::live, 12);
+  damage_oldest_body(GetParam(), 0x7F);
+  open();
+  EXPECT_EQ(rows(Lane::live).size(), 2U);
+  EXPECT_EQ(dropped_[index(Lane::live)], 12U);
+  for (int i = 0; i < 20; ++i) insert(Lane::live);  // into its page, and more than that holds
+  const auto left = rows(Lane::live);
+  ASSERT_EQ(left.size(), 22U);
   const auto gaps = reported();
   ASSERT_EQ(gaps.size(), 1U);
   EXPECT_EQ(gaps[0].cause, Gap::Cause::damage);
-  EXPECT_EQ(gaps[0].readings, 10U);
+  EXPECT_EQ(gaps[0].readings, 12U);
+  OutboxChange all;
+  for (const OutboxRow& row : left) all.acknowledged.push_back({Lane::live, row.row});
+  const auto acknowledged = apply(std::move(all));  // what shares its page goes
+  EXPECT_TRUE(acknowledged) << acknowledged.error().sentence();
+  insert(Lane::live);
+  open();
+  EXPECT_EQ(rows(Lane::live).size(), 1U);
+}
+
+TEST_P(DamagedCellTest, CanBeAcknowledgedDroppedAndThinned) {
+  options_.thin_window = seconds{1};
+  for (int i = 0; i < 6; ++i) insert(Lane::live, 12);
+  std::vector<std::int64_t> all;
+  for (const OutboxRow& row : rows(Lane::live)) all.push_back(row.row);
+  damage_oldest_body(GetParam(), 0x7F);
+  open();
+  ASSERT_TRUE(apply({.acknowledged = {{Lane::live, all[0]}}, .given_up = {}, .gaps = {}, .segments = {}}));
+  damage_oldest_body(GetParam(), 0x7F);
+  open();
+  ASSERT_TRUE(apply({.acknowledged = {}, .given_up = {{Lane::live, all[1], Gap::Cause::oversize}}, .gaps = {}, .segments = {}}));
+  insert(Lane::live);
+  const auto left = rows(Lane::live);
+  ASSERT_EQ(left.size(), 5U);
+  EXPECT_EQ(left[0].row, all[2]);
+  EXPECT_EQ(dropped_[index(Lane::live)], 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(EachByte, DamagedCellTest, testing::Range<std::size_t>(1, 8));
+
+TEST_F(OutboxDatabaseTest, GivesANewSegmentNoRowOfABodyThatWasLeftBehind) {
+  for (int i = 0; i < 3; ++i) insert(Lane::live, 12);
+  change_file("DELETE FROM segment");
+  open();
+  for (int i = 0; i < 3; ++i) insert(Lane::live, 4);
+  EXPECT_EQ(rows(Lane::live).size(), 3U);
+  EXPECT_EQ(dropped_[index(Lane::live)], 0U);
 }
 
 TEST_F(OutboxDatabaseTest, GivesWhatIsBehindMoreDamagedBodiesThanItWasAskedFor) {
