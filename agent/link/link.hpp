@@ -91,12 +91,17 @@ class Link {
   ///                                or time may mend that
   using PublishDone = std::function<void(Result<void>)>;
 
+  /// What is urgent finds room in the window where others do not: those keep some free for it, and no more on their
+  /// way than the link moves in about a second, for nothing overtakes what is.
+  enum class Urgency : std::uint8_t { ordinary, urgent };
+
   struct Message {
     std::string topic;
     std::string payload;
     int qos = 1;  ///< or 0
     bool retain = false;
     std::string content_type;  ///< MQTT 5 property; ignored in 3.1.1
+    Urgency urgency = Urgency::ordinary;
   };
 
   /// References are lent and outlive the link.
@@ -120,9 +125,9 @@ class Link {
   /// False from the instant at which nothing can be published any more: may precede the change of state.
   virtual bool connected() const = 0;
   /// Room left in the in-flight window, in messages; 0 when not connected.
-  virtual std::size_t window() const = 0;
+  virtual std::size_t window(Urgency urgency) const = 0;
   /// The payload for which publish() would have room now, about; without a bound while nothing is in flight.
-  virtual std::size_t window_bytes() const = 0;
+  virtual std::size_t window_bytes(Urgency urgency) const = 0;
   virtual LinkStatus status() const = 0;
 
   /// Runs on every change of state.

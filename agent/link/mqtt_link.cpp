@@ -244,15 +244,20 @@ void MqttLink::message_received(const std::string& topic, const std::string& pay
   }
 }
 
-std::size_t MqttLink::window() const {
-  if (!connected() || in_flight_bytes_ >= in_flight_bytes_max_) return 0;
-  return in_flight_messages_max_ - std::min(in_flight_messages_max_, in_flight_.size());
+std::size_t MqttLink::window(Urgency urgency) const {
+  const bool ordinary = urgency == Urgency::ordinary;
+  const std::size_t kept_free = ordinary ? in_flight_messages_max_ / kUrgentShare : 0;
+  if (!connected() || (!in_flight_.empty() && window_bytes(urgency) == 0)) return 0;
+  return in_flight_messages_max_ - std::min(in_flight_messages_max_, in_flight_.size() + kept_free);
 }
 
-std::size_t MqttLink::window_bytes() const {
+std::size_t MqttLink::window_bytes(Urgency urgency) const {
   if (in_flight_.empty()) return kMessageBytesMax;
   const std::size_t used = in_flight_bytes_ + kMessageOverhead;
-  return in_flight_bytes_max_ - std::min(in_flight_bytes_max_, used);
+  const std::size_t free = in_flight_bytes_max_ - std::min(in_flight_bytes_max_, used);
+  if (urgency == Urgency::urgent) return free;
+  const std::size_t kept_free = in_flight_bytes_max_ / kUrgentShare;
+  return std::min(free - std::min(free, kept_free), pace_.room(loop_.clock().now()));
 }
 
 Result<void> MqttLink::publish(Message message, PublishDone done) {
@@ -265,21 +270,22 @@ Result<void> MqttLink::publish(Message message, PublishDone done) {
   }
   const std::size_t cost = message.topic.size() + message.payload.size() + kMessageOverhead;
   // One message alone may be larger than the window: slow, but it goes.
-  const bool fits = in_flight_.empty() || in_flight_bytes_ + cost <= in_flight_bytes_max_;
-  if (in_flight_.size() >= in_flight_messages_max_ || !fits) return Error{ErrorKind::Full, "the in-flight window is full"};
+  const bool fits = in_flight_.empty() || cost - kMessageOverhead <= window_bytes(message.urgency);
+  if (window(message.urgency) == 0 || !fits) return Error{ErrorKind::Full, "the in-flight window is full"};
 
   do {
     ++last_number_;
   } while (last_number_ == 0 || in_flight_.contains(last_number_));
   // Entered first: Paho's answer may be in the postbox before publish() returns, though the loop
   // takes it only later.
-  in_flight_.emplace(last_number_, InFlight{loop_.clock().now(), cost, std::move(done)});
+  in_flight_.emplace(last_number_, InFlight{loop_.clock().now(), cost, std::move(done), {}});
   in_flight_bytes_ += cost;
   if (auto sent = client_->publish(last_number_, message); !sent) {
     in_flight_.erase(last_number_);
     in_flight_bytes_ -= cost;
     return sent;
   }
+  in_flight_[last_number_].mark = pace_.published(loop_.clock().now(), cost - kMessageOverhead + kPublishOverhead);
   if (!acknowledge_timer_) watch_acknowledgements();
   return {};
 }
@@ -288,6 +294,7 @@ void MqttLink::message_answered(std::uint32_t number, const Result<void>& result
   auto found = in_flight_.extract(number);
   if (found.empty()) return;
   in_flight_bytes_ -= found.mapped().cost;
+  pace_.acknowledged(loop_.clock().now(), found.mapped().mark);
   if (result) backoff_.reset();
   if (in_flight_.empty()) acknowledge_timer_.reset();
   if (found.mapped().done) found.mapped().done(result);
@@ -381,6 +388,7 @@ void MqttLink::drop_connection() {
 
 void MqttLink::fail_all_in_flight(const Error& error) {
   in_flight_bytes_ = 0;
+  pace_.restart();
   for (auto& [number, message] : std::exchange(in_flight_, {})) {
     if (message.done) message.done(error);
   }

@@ -20,6 +20,7 @@
 #include "agent/link/link.hpp"
 #include "agent/link/mqtt_client.hpp"
 #include "agent/link/name_resolver.hpp"
+#include "agent/link/pace.hpp"
 #include "agent/link/relay.hpp"
 
 namespace fieldpost {
@@ -44,8 +45,8 @@ class MqttLink final : public Link {
   void subscribe(std::string filter, int qos,
                  std::function<void(std::string_view, std::string_view)> receive) override;
   bool connected() const override { return state_ == LinkState::connected && client_ && !relay_end_; }
-  std::size_t window() const override;
-  std::size_t window_bytes() const override;
+  std::size_t window(Urgency urgency) const override;
+  std::size_t window_bytes(Urgency urgency) const override;
   LinkStatus status() const override;
   void on_change(std::function<void(LinkState)> listener) override { listeners_.push_back(std::move(listener)); }
 
@@ -56,12 +57,15 @@ class MqttLink final : public Link {
   /// Of a PUBLISH beside topic, payload and content type: 1 + 4 of the fixed header, 2 + 2 of the topic's
   /// length and the number, 1 + 1 + 2 of the properties.
   static constexpr std::size_t kPublishOverhead = 13;
+  /// Of the window, in messages and in bytes: kept free for what is urgent.
+  static constexpr std::size_t kUrgentShare = 8;
 
  private:
   struct InFlight {
     BootTime published;
     std::size_t cost;
     PublishDone done;
+    Pace::Mark mark;
   };
   struct Filter {
     std::string filter;
@@ -116,6 +120,7 @@ class MqttLink final : public Link {
   std::size_t in_flight_bytes_max_ = 0;     // of this connection: what its pair holds
   std::size_t in_flight_messages_max_ = 0;
   std::size_t packet_bytes_max_ = 0;        // of this connection's broker
+  Pace pace_;
   BootTime last_progress_;
   std::uint64_t delivered_before_ = 0;
 

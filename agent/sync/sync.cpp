@@ -130,11 +130,12 @@ void Sync::pump() {
 
 /// False when nothing more can be sent now.
 bool Sync::pump_queue(Queue& queue, bool carefully) {
+  const Link::Urgency urgency = urgency_of(queue);
   bool room = true;
-  while (room && link_.window() > 0 && !queue.waiting.empty()) {
+  while (room && link_.window(urgency) > 0 && !queue.waiting.empty()) {
     if (queue.refusals > 0 && !queue.in_flight.empty()) break;
     // Writing a message costs far more than sending it: not again before there is room.
-    room = queue.head_bytes <= link_.window_bytes() && within_budget(queue) && send_next(queue);
+    room = queue.head_bytes <= link_.window_bytes(urgency) && within_budget(queue) && send_next(queue);
     if (carefully && in_flight() > 0) return false;
   }
   if (queue.waiting.size() < kFetchSegments / 2) fetch(queue);
@@ -169,6 +170,7 @@ bool Sync::send(Queue& queue, OutgoingSegment segment) {
   message.topic += to_string(queue.lane);
   message.payload = std::move(payload->bytes);
   message.content_type = payload->content_type;
+  message.urgency = urgency_of(queue);
   const std::size_t cost = bytes + message.topic.size() + kMessageOverhead;
   const auto sent = link_.publish(std::move(message), [this, &queue, row](const Result<void>& outcome) { finished(queue, row, outcome); });
   if (!sent && sent.error().kind() == ErrorKind::OutOfRange) {
@@ -348,6 +350,10 @@ void Sync::fetched(Queue& queue, std::vector<OutgoingSegment> segments) {
     queue.waiting.emplace(row, std::move(segment));
   }
   pump();
+}
+
+Link::Urgency Sync::urgency_of(const Queue& queue) {
+  return queue.lane == Lane::alert ? Link::Urgency::urgent : Link::Urgency::ordinary;
 }
 
 ByteBudget::Claim Sync::claim_of(const Queue& queue) const {

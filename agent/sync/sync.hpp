@@ -125,6 +125,7 @@ class Sync {
   void forget(Queue& queue);
   void fetch(Queue& queue);
   void fetched(Queue& queue, std::vector<OutgoingSegment> segments);
+  static Link::Urgency urgency_of(const Queue& queue);
   ByteBudget::Claim claim_of(const Queue& queue) const;
   bool within_budget(const Queue& queue);
   void spend(std::size_t bytes);

@@ -127,7 +127,10 @@ struct MqttLinkTest : testing::Test {
     ASSERT_TRUE(loop.run_until([&] { return link->status().state == LinkState::waiting; }));
   }
   Result<void> publish(const std::string& payload) {
-    return link->publish({"t", payload, 1, false, {}}, [this](Result<void> result) { results.push_back(std::move(result)); });
+    return publish(payload, Link::Urgency::urgent);
+  }
+  Result<void> publish(const std::string& payload, Link::Urgency urgency) {
+    return link->publish({"t", payload, 1, false, {}, urgency}, [this](Result<void> result) { results.push_back(std::move(result)); });
   }
 
   ManualClock clock;
@@ -138,6 +141,33 @@ struct MqttLinkTest : testing::Test {
   std::vector<LinkState> states;
   std::vector<Result<void>> results;
 };
+
+TEST_F(MqttLinkTest, KeepsPlaceForWhatIsUrgent) {
+  broker.answer_publish = false;
+  make([](LinkOptions& options) { options.in_flight_messages_max = 8; });
+  connect();
+  for (int i = 0; i < 7; ++i) ASSERT_TRUE(publish("x", Link::Urgency::ordinary));
+  EXPECT_EQ(link->window(Link::Urgency::ordinary), 0U);
+  EXPECT_EQ(publish("x", Link::Urgency::ordinary).error().kind(), ErrorKind::Full);
+  EXPECT_TRUE(publish("an alert", Link::Urgency::urgent));
+  EXPECT_EQ(publish("x", Link::Urgency::urgent).error().kind(), ErrorKind::Full);
+}
+
+TEST_F(MqttLinkTest, KeepsNoMoreOfWhatIsOrdinaryOnItsWayThanTheLinkMovesInASecond) {
+  broker.answer_publish = false;
+  make();
+  connect();
+  ASSERT_TRUE(publish(std::string(8'000, 'x'), Link::Urgency::ordinary));
+  ASSERT_TRUE(loop.run_until([&] { return broker.count(3) == 1; }));
+  loop.advance(seconds{1});
+  broker.send(std::string{"\x40\x02\x00\x01", 4});
+  ASSERT_TRUE(loop.run_until([&] { return !results.empty(); }));  // some 8 kB/s, a second after: 16 kB
+  ASSERT_TRUE(publish(std::string(12'000, 'x'), Link::Urgency::ordinary));
+  EXPECT_LT(link->window_bytes(Link::Urgency::ordinary), 5'000U);
+  EXPECT_EQ(publish(std::string(5'000, 'x'), Link::Urgency::ordinary).error().kind(), ErrorKind::Full);
+  EXPECT_TRUE(publish(std::string(5'000, 'x'), Link::Urgency::urgent));
+  EXPECT_EQ(link->window(Link::Urgency::ordinary), 0U);
+}
 
 TEST_F(MqttLinkTest, ConnectsPublishesAndTellsTheAcknowledgement) {
   make();
@@ -157,9 +187,9 @@ TEST_F(MqttLinkTest, KeepsToItsWindowOfMessages) {
   make([](LinkOptions& options) { options.in_flight_messages_max = 3; });
   broker.answer_publish = false;
   connect();
-  EXPECT_EQ(link->window(), 3U);
+  EXPECT_EQ(link->window(Link::Urgency::urgent), 3U);
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(publish("x"));
-  EXPECT_EQ(link->window(), 0U);
+  EXPECT_EQ(link->window(Link::Urgency::urgent), 0U);
   EXPECT_EQ(publish("x").error().kind(), ErrorKind::Full);
 }
 
@@ -169,17 +199,17 @@ TEST_F(MqttLinkTest, KeepsToItsWindowOfBytesButLetsOneLargeMessageThrough) {
   connect();
   ASSERT_TRUE(publish(std::string(50'000, 'x')));
   EXPECT_EQ(publish("x").error().kind(), ErrorKind::Full);
-  EXPECT_EQ(link->window(), 0U);
-  EXPECT_EQ(link->window_bytes(), 0U);
+  EXPECT_EQ(link->window(Link::Urgency::urgent), 0U);
+  EXPECT_EQ(link->window_bytes(Link::Urgency::urgent), 0U);
 }
 
 TEST_F(MqttLinkTest, TellsHowManyBytesItHasRoomFor) {
   make([](LinkOptions& options) { options.in_flight_bytes_max = 10'000; });
   broker.answer_publish = false;
   connect();
-  EXPECT_GE(link->window_bytes(), 10'000U);
+  EXPECT_GE(link->window_bytes(Link::Urgency::urgent), 10'000U);
   ASSERT_TRUE(publish(std::string(5'000, 'x')));
-  const std::size_t room = link->window_bytes() - 1;  // the topic is "t"
+  const std::size_t room = link->window_bytes(Link::Urgency::urgent) - 1;  // the topic is "t"
   EXPECT_EQ(publish(std::string(room + 1, 'x')).error().kind(), ErrorKind::Full);
   EXPECT_TRUE(publish(std::string(room, 'x')));
 }
@@ -202,7 +232,7 @@ TEST_F(MqttLinkTest, IsNoLongerConnectedWhenItFailsWhatWasUnderWay) {
   for (const bool by_stop : {false, true}) {
     connect();
     std::optional<bool> connected_then;
-    ASSERT_TRUE(link->publish({"t", "x", 1, false, {}}, [&](const Result<void>&) { connected_then = link->connected(); }));
+    ASSERT_TRUE(link->publish({"t", "x", 1, false, {}, Link::Urgency::urgent}, [&](const Result<void>&) { connected_then = link->connected(); }));
     if (by_stop) {
       link->stop({});
     } else {
@@ -321,7 +351,7 @@ TEST_F(MqttLinkTest, MayBeStoppedAndDestroyedFromItsOwnCallbacks) {
   make();
   connect();
   bool answered = false;
-  ASSERT_TRUE(link->publish({"t", "x", 1, false, {}}, [&](Result<void>) {
+  ASSERT_TRUE(link->publish({"t", "x", 1, false, {}, Link::Urgency::urgent}, [&](Result<void>) {
     answered = true;
     link->stop({});
   }));

@@ -53,8 +53,10 @@ class FakeLink final : public Link {
   }
   void subscribe(std::string, int, std::function<void(std::string_view, std::string_view)>) override {}
   bool connected() const override { return state_ == LinkState::connected; }
-  std::size_t window() const override { return connected() ? window_max_ - in_flight.size() : 0; }
-  std::size_t window_bytes() const override {
+  std::size_t window(Urgency urgency) const override {
+    return connected() && (urgency == Urgency::urgent || !full_for_ordinary) ? window_max_ - in_flight.size() : 0;
+  }
+  std::size_t window_bytes(Urgency /*urgency*/ = Urgency::urgent) const override {
     std::size_t used = 0;
     for (const auto& one : in_flight) used += one.message.payload.size();
     return in_flight.empty() ? std::numeric_limits<std::size_t>::max() : window_bytes_max - std::min(window_bytes_max, used);
@@ -110,6 +112,7 @@ class FakeLink final : public Link {
   std::deque<Published> in_flight;
   Seqs sent;
   std::size_t asked = 0;
+  bool full_for_ordinary = false;
   std::size_t window_bytes_max = std::numeric_limits<std::size_t>::max();
   std::size_t bytes_max = std::numeric_limits<std::size_t>::max();
 

@@ -293,6 +293,19 @@ TEST_F(SyncTest, SendsAlertsBeforeEverythingElse) {
   EXPECT_EQ(topics, (std::vector<std::string>{"fieldpost/gw/alert", "fieldpost/gw/live", "fieldpost/gw/bulk"}));
 }
 
+TEST_F(SyncTest, AnAlertHasItsPlaceWhereTheWindowIsFullForEverythingElse) {
+  make_sync();
+  link_.start();
+  link_.full_for_ordinary = true;
+  for (const Lane lane : {Lane::live, Lane::bulk, Lane::event}) store_segment(lane);
+  store_segment(Lane::alert);
+  ASSERT_TRUE(sent_reach(1));
+  wait_for_fetches();
+  EXPECT_EQ(link_.sent.size(), 1U);
+  EXPECT_EQ(link_.in_flight.front().message.topic, "fieldpost/gw/alert");
+  EXPECT_EQ(link_.in_flight.front().message.urgency, Link::Urgency::urgent);
+}
+
 TEST_F(SyncTest, SendsTheNewestLiveReadingsBeforeTheBacklogAndEachInOrder) {
   for (int i = 0; i < 8; ++i) store_segment();
   store_segment(Lane::bulk);

@@ -182,11 +182,12 @@ class Probe {
   }
 
   void fill() {
-    while (!waiting_.empty() && link_->window() > 0) {
+    while (!waiting_.empty() && link_->window(Link::Urgency::urgent) > 0) {
       const std::size_t number = waiting_.front();
       Link::Message message;
       message.topic = arguments_.topic;
       message.qos = arguments_.qos;
+      message.urgency = Link::Urgency::urgent;  // nothing waits here but more of the same
       message.payload = std::to_string(number) + " ";
       message.payload.resize(std::max(arguments_.size, message.payload.size()), 'x');
       auto sent = link_->publish(std::move(message), [this, number](Result<void> result) {
