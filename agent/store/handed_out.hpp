@@ -22,7 +22,10 @@ class HandedOut {
   bool holds(Lane lane, std::int64_t row) const { return held_[place(lane)].contains(row); }
   void hold(Lane lane, std::int64_t row) { held_[place(lane)].insert(row); }
   void release(Lane lane, std::int64_t row) { held_[place(lane)].erase(row); }
-  void release_all(Lane lane) { held_[place(lane)].clear(); }
+  /// All but those of `kept`.
+  void release_all(Lane lane, const std::set<std::int64_t>& kept) {
+    std::erase_if(held_[place(lane)], [&kept](std::int64_t row) { return !kept.contains(row); });
+  }
 
   std::int64_t newest(Lane lane) const { return newest_[place(lane)]; }
   void raise(Lane lane, std::int64_t row) { newest_[place(lane)] = std::max(newest(lane), row); }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <set>
 #include <unordered_set>
 #include <utility>
 
@@ -18,6 +19,8 @@ namespace {
 
 constexpr std::size_t kJobsMax = 64;
 constexpr milliseconds kAcknowledgeDelay{1'000};
+/// Connections that end before any acknowledgement, again and again, must not fill the quota with what may not be dropped.
+constexpr std::size_t kSentRowsMax = 512;
 constexpr milliseconds kRetryFirst{1'000};
 constexpr milliseconds kRetryMax{30'000};
 /// close() tries so often to get everything onto the disk.
@@ -73,7 +76,7 @@ struct Store::Impl {
   void drop_from_memory(std::size_t bytes) {
     // A little more than needed, so that not every reading has to push another one out.
     for (const Gap& gap : drop_oldest(pending, bytes + options.memory_bytes_max / 64, loop.clock().boot_id())) {
-      dropped[index(gap.lane)] += gap.readings;
+      counted.dropped_readings[index(gap.lane)] += gap.readings;
       remember(gap);
     }
   }
@@ -203,15 +206,15 @@ struct Store::Impl {
     for (const OutboxOutcome& outcome : done->outcomes) {
       for (const SegmentHeader& header : outcome.durable) {
         durable[index(header.lane)] = true;
-        durable_readings += header.readings();
+        counted.durable_readings += header.readings();
       }
-      for (const Lane lane : kLanes) dropped[index(lane)] += outcome.dropped[index(lane)];
-      acknowledged_readings += outcome.acknowledged_readings;
-      body_bytes += outcome.body_bytes;
-      thinned_readings += outcome.thinned_readings;
-      ++commits;
+      for (const Lane lane : kLanes) counted.dropped_readings[index(lane)] += outcome.dropped[index(lane)];
+      counted.acknowledged_readings += outcome.acknowledged_readings;
+      counted.body_bytes += outcome.body_bytes;
+      counted.thinned_readings += outcome.thinned_readings;
+      ++counted.commits;
     }
-    for (const Lane lane : kLanes) dropped[index(lane)] += done->lost[index(lane)];
+    for (const Lane lane : kLanes) counted.dropped_readings[index(lane)] += done->lost[index(lane)];
     for (const Lane lane : kLanes) pending[index(lane)].put_back(std::move(done->batches[index(lane)]));
     put_back(std::move(done->change));
     if (!done->boots.empty()) boots_changed = true;
@@ -253,7 +256,7 @@ struct Store::Impl {
         [this, merged, weak = std::weak_ptr{alive}] {
           if (weak.expired()) return;
           is_tidying = false;
-          if (*merged) merged_segments += (*merged)->merged_segments;
+          if (*merged) counted.merged_segments += (*merged)->merged_segments;
           take_figures_of_reading();
         });
     if (!taken) is_tidying = false;
@@ -325,6 +328,7 @@ struct Store::Impl {
   Batches pending;
   OutboxChange change;  ///< acknowledged, given up and gaps, for the next commit
   std::unordered_set<std::int64_t> acknowledged_rows;  ///< not deleted yet: not to be handed out again
+  std::array<std::set<std::int64_t>, kLanes.size()> sent_rows;  ///< that the broker may have
   BootTable boots{loop.clock().lowest()};
   bool boots_changed = false;
 
@@ -353,13 +357,7 @@ struct Store::Impl {
 
   DiskFigures figures;
   bool said_error = false;
-  std::array<std::uint64_t, kLanes.size()> dropped{};
-  std::uint64_t durable_readings = 0;
-  std::uint64_t acknowledged_readings = 0;
-  std::uint64_t commits = 0;
-  std::uint64_t body_bytes = 0;
-  std::uint64_t thinned_readings = 0;
-  std::uint64_t merged_segments = 0;
+  StoreStatus counted;  ///< what is counted since start; the rest of it is not kept up
   bool closed = false;
 
   std::mutex figures_mutex;  // guards the next two, which the worker writes
@@ -409,7 +407,7 @@ void Store::fetch(Lane lane, std::int64_t after, std::size_t count, std::size_t 
         impl->take_figures_of_reading();
         bool any_damage = false;
         for (const Lane each : kLanes) {
-          impl->dropped[index(each)] += found->dropped[index(each)];
+          impl->counted.dropped_readings[index(each)] += found->dropped[index(each)];
           any_damage = any_damage || found->dropped[index(each)] > 0;
         }
         if (any_damage) impl->start_soon(Impl::kEverything);  // reports the gap
@@ -423,7 +421,14 @@ void Store::fetch(Lane lane, std::int64_t after, std::size_t count, std::size_t 
   if (!taken) impl->loop.post([done] { done({}); });
 }
 
+void Store::sent(const OutgoingSegment& segment) {
+  auto& rows = impl_->sent_rows[index(segment.header.lane)];
+  rows.insert(segment.row);
+  if (rows.size() > kSentRowsMax) rows.erase(rows.begin());
+}
+
 void Store::acknowledge(const OutgoingSegment& segment) {
+  impl_->sent_rows[index(segment.header.lane)].erase(segment.row);
   if (!impl_->acknowledged_rows.insert(segment.row).second) return;
   impl_->change.acknowledged.push_back({segment.header.lane, segment.row});
   impl_->later_acknowledge();
@@ -431,10 +436,12 @@ void Store::acknowledge(const OutgoingSegment& segment) {
 
 void Store::release(Lane lane) {
   // Should the worker have too much to do, it stays held: a few segments, until it is handed out again.
-  if (!impl_->closed) static_cast<void>(impl_->worker.submit([impl = impl_.get(), lane] { impl->disk.release(lane); }, {}));
+  if (impl_->closed) return;
+  static_cast<void>(impl_->worker.submit([impl = impl_.get(), lane, sent = impl_->sent_rows[index(lane)]] { impl->disk.release(lane, sent); }, {}));
 }
 
 void Store::give_up(const OutgoingSegment& segment, Gap::Cause cause) {
+  impl_->sent_rows[index(segment.header.lane)].erase(segment.row);
   if (!impl_->acknowledged_rows.insert(segment.row).second) return;
   impl_->change.given_up.push_back({segment.header.lane, segment.row, cause});
   impl_->later_acknowledge();
@@ -450,7 +457,7 @@ std::optional<Store::UtcStamp> Store::utc_of(const BootId& boot, BootTime time) 
 
 StoreStatus Store::status() const {
   const Impl& impl = *impl_;
-  StoreStatus status;
+  StoreStatus status = impl.counted;
   status.disk_ok = impl.figures.ok;
   status.disk_error = impl.figures.error;
   status.epoch = impl.figures.epoch;
@@ -465,15 +472,8 @@ StoreStatus Store::status() const {
   }
   status.memory_readings = readings_of(impl.pending) + (impl.work ? impl.work_readings : 0) + impl.figures.doubtful_readings;
   status.durable_delay = std::max(impl.durable_delay, impl.not_durable_for());
-  status.dropped_readings = impl.dropped;
-  status.durable_readings = impl.durable_readings;
-  status.acknowledged_readings = impl.acknowledged_readings;
-  status.commits = impl.commits;
-  status.body_bytes = impl.body_bytes;
   status.written_bytes = impl.figures.written_bytes;
   status.flush_interval = impl.budget.promised();
-  status.thinned_readings = impl.thinned_readings;
-  status.merged_segments = impl.merged_segments;
   return status;
 }
 

@@ -87,7 +87,10 @@ class Store {
 
   /// Deletes segments that the broker has acknowledged: with the next commit, or after a second.
   void acknowledge(const OutgoingSegment& segment);
-  /// Nothing of the lane that was handed out is on its way, or will be sent, before it is fetched anew.
+  /// It leaves the device now: the broker may have it, whatever becomes of the connection. Until it is acknowledged or given
+  /// up, or the process ends, it is not dropped, for a gap would tell lost what has arrived; release() does not change that.
+  void sent(const OutgoingSegment& segment);
+  /// Nothing of the lane that was handed out and not sent will be sent before it is fetched anew.
   void release(Lane lane);
   /// Drops a segment that can never be sent, as a gap.
   void give_up(const OutgoingSegment& segment, Gap::Cause cause);

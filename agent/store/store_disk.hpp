@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -73,8 +74,8 @@ class StoreDisk {
   std::vector<OutboxRow> peek(Lane lane, std::int64_t after, std::size_t count, std::size_t bytes_max,
                               std::array<std::uint64_t, kLanes.size()>& dropped);
 
-  /// Nobody has anything of the lane in hand any more: it may be dropped again.
-  void release(Lane lane) { handed_out_.release_all(lane); }
+  /// Nobody has anything of the lane in hand any more but `kept`: it may be dropped again.
+  void release(Lane lane, const std::set<std::int64_t>& kept) { handed_out_.release_all(lane, kept); }
 
   /// Work for idle times, one step: merges small segments. Returns what it came to.
   std::optional<OutboxOutcome> tidy();

@@ -189,6 +189,7 @@ bool Sync::send(Queue& queue, OutgoingSegment segment) {
   status_.payload_bytes += bytes;
   spend(cost);
   if (queue.in_flight.empty() && queue.suspicion.row() != row) queue.suspicion.cleared();  // the store has dropped it
+  store_.sent(segment);
   queue.in_flight.emplace(row, InFlight{std::move(segment), bytes, loop_.clock().now()});
   return true;
 }

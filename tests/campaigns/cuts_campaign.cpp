@@ -137,7 +137,7 @@ class Chain {
     if (below(3) != 0) return true;
     const Lane lane = kLanes[below(kLanes.size())];
     if (below(12) == 0) {
-      store_->release(lane);
+      store_->release(lane, {});
       forget_handed(lane);
       return true;
     }

@@ -74,5 +74,31 @@ TEST_F(StoreHandingOutTest, KeepsWhatIsOnItsWayUntilItIsReleased) {
   EXPECT_EQ(accounted_for(), added_);
 }
 
+TEST_F(StoreHandingOutTest, KeepsWhatWasSentThoughTheRestOfItsLaneIsReleased) {
+  options_.quota_bytes = 256 << 10;
+  options_.thin_window = milliseconds{0};
+  open();
+  for (int i = 0; i < 3; ++i) {
+    add_samples(Lane::bulk);
+    ASSERT_TRUE(flush());
+  }
+  const auto fetched = fetch(Lane::bulk);
+  ASSERT_EQ(fetched.size(), 3U);
+  store_->sent(fetched[1]);
+  store_->release(Lane::bulk);  // the connection is lost
+  const auto fill = [this] {
+    for (int i = 0; i < 60; ++i) {
+      for (int tick = 0; tick < 40; ++tick) add_noise(Lane::bulk);
+      ASSERT_TRUE(flush());
+    }
+  };
+  fill();
+  EXPECT_EQ(fetch(Lane::bulk, 0, 1)[0].row, fetched[1].row);
+  store_->acknowledge(fetched[1]);
+  ASSERT_TRUE(flush());
+  EXPECT_EQ(store_->status().acknowledged_readings, fetched[1].header.readings());
+  EXPECT_EQ(accounted_for(), added_);
+}
+
 }  // namespace
 }  // namespace fieldpost
