@@ -5,12 +5,14 @@
 Stages, in the order in which they are quickest to say no:
   rules   house rules: include directions, names, first lines (pytest tests/house_rules)
   unit    unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
-  system  the shipped binary: golden files, TLS matrix, end to end with a real broker (pytest tests)
+  system  the shipped binary: golden files, TLS matrix, end to end with a real broker (pytest tests); it waits most of its time,
+          so some of its tests run at once, and the stages below meanwhile; what it said follows theirs
   tsan    unit tests under ThreadSanitizer, of the rooms that have threads
   arm     the static aarch64 and armhf builds: looked into, held against their budget, and run under QEMU: the unit tests
           that a processor could fail (all of them: ./dev cross --all-tests), and readings over mutual TLS to a real broker
 """
 import argparse
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -29,6 +31,8 @@ import static_binary  # noqa: E402
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ARM = ("aarch64", "armhf")
 JOBS = str(os.cpu_count() or 2)
+# Tests with a real broker wait for most of their time.
+WAITING_JOBS = str(2 * (os.cpu_count() or 2))
 
 
 class Tally:
@@ -117,15 +121,17 @@ def unit_tests(preset, label, arguments, select=selection.everything):
     return tally
 
 
-def python_tests(label, folders, arguments, environment):
+def python_tests(label, folders, arguments, environment, jobs=None, output=None):
     tally = Tally()
     result = ROOT / "build" / f"pytest-{label}.xml"
     result.parent.mkdir(exist_ok=True)
     result.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", "-q", "-ra", "-p", "no:cacheprovider", f"--junitxml={result}", *folders]
+    if jobs:
+        command += ["-n", jobs, "--dist", "loadgroup"]
     if arguments.pattern:
         command += ["-k", arguments.pattern]
-    code = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=False).returncode
+    code = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, stdout=output, stderr=output, check=False).returncode
     try:
         read_results(result, label, tally)
     except (OSError, xml.etree.ElementTree.ParseError):
@@ -143,16 +149,13 @@ def stage_unit(arguments):
     return unit_tests("debug", "unit", arguments)
 
 
-def stage_system(arguments):
-    if not build("release", ["fieldpost"]):
-        tally = Tally()
-        tally.failures.append("system: the build of release failed")
-        return tally
+def stage_system(arguments, output=None):
+    """Of a release that is built."""
     environment = {"FIELDPOST_BINARY": str(ROOT / "build/release/agent/fieldpost")}
     probe = ROOT / "build/debug/tests/agent/link/link_probe"
     if probe.exists():
         environment["FIELDPOST_LINK_PROBE"] = str(probe)  # under sanitizers: the matrix is their best chance to speak
-    return python_tests("system", ["tests", "--ignore=tests/house_rules"], arguments, environment)
+    return python_tests("system", ["tests", "--ignore=tests/house_rules"], arguments, environment, WAITING_JOBS, output)
 
 
 def stage_tsan(arguments):
@@ -188,6 +191,25 @@ def stage_arm(arguments):
     return tally
 
 
+class Beside:
+    """Stage system at its work while other stages are at theirs."""
+
+    def __init__(self, arguments):
+        self._log = open(ROOT / "build" / "system.log", "w+", encoding="utf-8")
+        self._began = time.monotonic()
+        self._result = concurrent.futures.ThreadPoolExecutor(1).submit(self._work, arguments)
+
+    def _work(self, arguments):
+        return stage_system(arguments, self._log), time.monotonic() - self._began
+
+    def wait(self):
+        """Its tally, and the seconds it took."""
+        result = self._result.result()
+        self._log.seek(0)
+        print(self._log.read(), flush=True)
+        return result
+
+
 STAGES = {"rules": stage_rules, "unit": stage_unit, "system": stage_system, "tsan": stage_tsan, "arm": stage_arm}
 
 
@@ -201,12 +223,26 @@ def main():
 
     chosen = arguments.stage or (["rules", "unit"] if arguments.fast else list(STAGES))
     total, lines, began = Tally(), [], time.monotonic()
+
+    def close(name, tally, seconds):
+        total.add(tally)
+        lines.append(f"  {name:<8}{tally.line()}  ({seconds:.0f} s)")
+
+    beside = None
     for name in chosen:
         say(f"stage {name}")
         started = time.monotonic()
-        tally = STAGES[name](arguments)
-        total.add(tally)
-        lines.append(f"  {name:<8}{tally.line()}  ({time.monotonic() - started:.0f} s)")
+        if name != "system":
+            tally = STAGES[name](arguments)
+            close(name, tally, time.monotonic() - started)
+        elif not build("release", ["fieldpost"]):
+            total.failures.append("system: the build of release failed")
+        else:
+            beside = Beside(arguments)
+            print("at work: build/system.log", flush=True)
+    if beside:
+        say("stage system")
+        close("system", *beside.wait())
     say(f"{time.monotonic() - began:.0f} s in all")
     print("\n".join(lines))
     for reason in total.skips:

@@ -9,8 +9,9 @@ import threading
 
 import paho.mqtt.client as mqtt
 
-from tests.tools.broker import Broker, free_port
+from tests.tools.broker import Broker
 from tests.tools.child import Child, wait_until
+from tests.tools.ports import free_port
 from tests.tools.process_figures import cpu_seconds
 
 MESSAGES = 50_000

@@ -9,9 +9,9 @@ import time
 import urllib.error
 import urllib.request
 
-from tests.tools.broker import free_port
 from tests.tools.child import Child, wait_until
 from tests.tools.consumer import Consumer
+from tests.tools.ports import free_port
 from tests.tools.process_figures import cpu_seconds, memory_kib
 
 COLLECTD_PLUGINS = "cpu memory interface disk df load irq protocols".split()

@@ -15,7 +15,7 @@ from tests.tools.agent import find_binary  # noqa: E402
 from tests.tools.certificates import CertificateAuthority  # noqa: E402
 from tests.tools.scratch import Scratch  # noqa: E402
 
-TEST_SECONDS_MAX = 120
+TEST_SECONDS_MAX = 300
 
 
 @pytest.hookimpl(hookwrapper=True)

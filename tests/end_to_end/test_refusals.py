@@ -6,9 +6,10 @@ import re
 import pytest
 
 from tests.tools.agent import ramp_source
-from tests.tools.broker import Broker, free_port
+from tests.tools.broker import Broker
 from tests.tools.certificates import CertificateAuthority
 from tests.tools.child import wait_until
+from tests.tools.ports import free_port
 
 RAMPS = ramp_source(series=1)
 

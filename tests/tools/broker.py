@@ -4,16 +4,9 @@
 import os
 import pwd
 import shutil
-import socket
 
 from tests.tools.child import Child, wait_until
-
-
-def free_port(address="127.0.0.1"):
-    """A port nobody listens on now. The broker that gets it keeps it over its restarts."""
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return probe.getsockname()[1]
+from tests.tools.ports import free_port
 
 
 class Broker:

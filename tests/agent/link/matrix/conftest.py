@@ -19,18 +19,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[4]
 sys.path.insert(0, str(ROOT))
 
 from tests.support.test_ca import HOUR, DAY, TestCa  # noqa: E402
+from tests.tools.ports import free_port  # noqa: E402
 
 
 def find_probe():
     named = os.environ.get("FIELDPOST_LINK_PROBE")
     found = [pathlib.Path(named)] if named else list(ROOT.glob("build/*/tests/agent/link/link_probe"))
     return max(found, key=lambda path: path.stat().st_mtime, default=None)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Certificates:

@@ -9,8 +9,9 @@ import time
 
 import pytest
 
-from conftest import free_port, mtls
+from conftest import mtls
 from peers import FakeBroker, HttpProxy, Peer, Says, tls_context
+from tests.tools.ports import free_port
 
 CLOCK = r"this device's clock says \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ and is "
 EARLY = ", certificate accepted before its time: this device's clock is not synchronised"
