@@ -9,7 +9,8 @@ Stages, in the order in which they are quickest to say no:
           so some of its tests run at once, and the stages below meanwhile; what it said follows theirs
   tsan    unit tests under ThreadSanitizer, of the rooms that have threads
   arm     the static aarch64 and armhf builds: looked into, held against their budget, and run under QEMU: the unit tests
-          that a processor could fail (all of them: ./dev cross --all-tests), and readings over mutual TLS to a real broker
+          that a processor could fail (all of them: ./dev cross --all-tests), and readings over mutual TLS to a real broker;
+          the aarch64 one also on a real ARM kernel in QEMU (pytest tests/vm)
 """
 import argparse
 import concurrent.futures
@@ -155,7 +156,7 @@ def stage_system(arguments, output=None):
     probe = ROOT / "build/debug/tests/agent/link/link_probe"
     if probe.exists():
         environment["FIELDPOST_LINK_PROBE"] = str(probe)  # under sanitizers: the matrix is their best chance to speak
-    return python_tests("system", ["tests", "--ignore=tests/house_rules"], arguments, environment, WAITING_JOBS, output)
+    return python_tests("system", ["tests", "--ignore=tests/house_rules", "--ignore=tests/vm"], arguments, environment, WAITING_JOBS, output)
 
 
 def stage_tsan(arguments):
@@ -186,6 +187,8 @@ def stage_arm(arguments):
         if build(preset, ["fieldpost"]):
             tally.failures += static_binary.StaticBinary(target, ROOT / "build" / preset / "agent/fieldpost").faults()
             tally.add(publish(target, arguments))
+            if target == "aarch64":
+                tally.add(python_tests("vm", ["tests/vm"], arguments, {}, WAITING_JOBS))
         else:
             tally.failures.append(f"{target}: the build of fieldpost failed")
     return tally
