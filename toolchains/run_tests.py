@@ -93,7 +93,7 @@ def read_results(path, label, tally):
             tally.skips.append(f"{name}: disabled in its source")
 
 
-def unit_tests(preset, label, arguments, select=selection.everything):
+def unit_tests(preset, label, arguments, select=selection.everything, without=()):
     tally = Tally()
     if not configure(preset):
         tally.failures.append(f"{label}: CMake does not configure {preset}")
@@ -110,8 +110,8 @@ def unit_tests(preset, label, arguments, select=selection.everything):
     results = directory / "results"
     shutil.rmtree(results, ignore_errors=True)
     environment = dict(os.environ)
-    if arguments.pattern:
-        environment["GTEST_FILTER"] = f"*{arguments.pattern}*"
+    if arguments.pattern or without:
+        environment["GTEST_FILTER"] = (f"*{arguments.pattern}*" if arguments.pattern else "*") + "-" + ":".join(without)
     subprocess.run(["ctest", "--test-dir", str(directory), "--output-on-failure", "-j", JOBS, "--progress",
                     "-R", f"^({'|'.join(tests)})$"], cwd=ROOT, env=environment, check=False)
     for test in tests:
@@ -183,7 +183,7 @@ def stage_arm(arguments):
             tally.skips.append(f"{target}: {missing} is not installed (./dev setup cross)")
             continue
         preset = f"cross-{target}"
-        tally.add(unit_tests(preset, target, arguments, selection.for_architecture))
+        tally.add(unit_tests(preset, target, arguments, selection.for_architecture, selection.SLOW_UNDER_QEMU))
         if build(preset, ["fieldpost"]):
             tally.failures += static_binary.StaticBinary(target, ROOT / "build" / preset / "agent/fieldpost").faults()
             tally.add(publish(target, arguments))

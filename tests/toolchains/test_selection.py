@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each stage of `./dev test` picks from ctest's list: nothing is lost, and nothing is asked of ninja that it cannot build."""
 import pathlib
+import re
 import sys
 
 import pytest
@@ -49,6 +50,12 @@ def test_a_list_that_names_a_lost_test_is_refused(select):
     gone = [test for test in TESTS if test["name"] not in ("segment_test", "hal_network_test")]
     with pytest.raises(selection.Stale, match="which the build does not have"):
         select(gone)
+
+
+def test_cases_left_out_under_qemu_are_there():
+    sources = "".join(path.read_text(encoding="utf-8") for path in pathlib.Path(__file__).resolve().parents[1].rglob("*_test.cpp"))
+    for case in selection.SLOW_UNDER_QEMU:
+        assert re.search(rf"TEST_F\({case.replace('.', ', ')}\)", sources), f"toolchains/selection.py names {case}, which no test has"
 
 
 def test_a_build_without_tests_is_refused():
