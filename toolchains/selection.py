@@ -10,8 +10,8 @@ builds in part can only take GoogleTest programs, which carry the label "program
 # more than half of all there is to compile. What is not named here is in.
 WITHOUT_THREADS = (
     "aggregate_test", "clocks_test", "commands_test", "configuration_test", "counter_step_test", "cuts_test", "damage_test", "faults_test",
-    "fieldpost_message_test", "fieldpost_segment_test", "filter_test", "golden_test", "hal_allocation_test", "hal_host_test", "hal_network_test", "hal_sensors_test", "hal_test",
-    "message_json_test", "platform_clock_test", "platform_crc32c_test", "platform_file_descriptor_test", "platform_file_tree_test",
+    "fieldpost_message_test", "fieldpost_segment_test", "filter_test", "golden_test", "hal_allocation_test", "hal_host_test",
+    "hal_network_test", "hal_sensors_test", "hal_test", "message_json_test", "platform_clock_test", "platform_crc32c_test", "platform_file_descriptor_test", "platform_file_tree_test",
     "platform_json_cjson_test", "platform_json_grammar_test", "platform_json_writer_test", "platform_result_test",
     "platform_utf8_test", "program_test", "rules_test", "segment_test", "simulated_test",
 )

@@ -150,7 +150,7 @@ class Stage:
 def late_time(stage):
     """Starts in 1970, connects all the same, sends marked readings; loses the broker; the time comes by a step; the rest is right."""
     stage.power_on(IN_1970)
-    if not stage.believed:
+    if len(stage.boots) == 1 and not stage.believed:  # later ones know from the disk that it is not 1970
         stage.wait_for_log("certificate accepted before its time")
     stage.wait_for_messages(trusted=stage.believed)
     stage.broker.stop()

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs a program with a wall clock of its own: clock_shim CLOCK_FILE PROGRAM ARGUMENTS...
 //
-// CLOCK_REALTIME has no namespace, and a static binary cannot be preloaded. So the kernel asks us (seccomp user notification)
-// whenever the program asks for the time or whether it is synchronised, and we answer from CLOCK_FILE, which a test may change at any time:
-// three 64-bit integers, "UTC at boot time 0 in nanoseconds", "synchronised, 0 or 1", "error in microseconds". The machine's own
-// clock is not touched. The vDSO, which answers without the kernel, is hidden from the program: its entry in the auxiliary vector is
-// struck out before the first instruction. A wait until an instant of CLOCK_REALTIME is translated when it begins.
+// CLOCK_REALTIME has no namespace, and a static binary cannot be preloaded. So the kernel asks us (seccomp
+// user notification) whenever the program asks for the time or whether it is synchronised, and we answer from
+// CLOCK_FILE, which a test may change at any time: three 64-bit integers, "UTC at boot time 0 in
+// nanoseconds", "synchronised, 0 or 1", "error in microseconds". The machine's own clock is not touched. The
+// vDSO, which answers without the kernel, is hidden from the program: its entry in the auxiliary vector is
+// struck out before the first instruction. A wait until an instant of CLOCK_REALTIME is translated when it
+// begins.
 //
 // Exit code: the program's; 125 if this cannot be done here, with the reason on standard error.
 #include <fcntl.h>
@@ -90,42 +92,48 @@ int install_filter() {
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
   };
-  const sock_fprog filter{static_cast<unsigned short>(sizeof rules / sizeof rules[0]), const_cast<sock_filter*>(rules)};
+  const sock_fprog filter{static_cast<unsigned short>(sizeof rules / sizeof rules[0]),
+                          const_cast<sock_filter*>(rules)};
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) give_up("no_new_privs");
-  const long listener = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &filter);
+  const long listener =
+      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &filter);
   if (listener < 0) give_up("seccomp with user notification");
   return static_cast<int>(listener);
 }
 
-void send_descriptor(int socket, int descriptor) {
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof descriptor)] = {};
-  char byte = 0;
-  iovec part{&byte, 1};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  cmsghdr* const head = CMSG_FIRSTHDR(&message);
-  head->cmsg_level = SOL_SOCKET;
-  head->cmsg_type = SCM_RIGHTS;
-  head->cmsg_len = CMSG_LEN(sizeof descriptor);
-  std::memcpy(CMSG_DATA(head), &descriptor, sizeof descriptor);
-  if (::sendmsg(socket, &message, 0) != 1) give_up("pass the listener on");
-}
+/// A message of one byte that carries one descriptor.
+struct Carrier {
+  Carrier() {
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+  }
+  Carrier(const Carrier&) = delete;
+  Carrier& operator=(const Carrier&) = delete;
 
-int receive_descriptor(int socket) {
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
   char byte = 0;
   iovec part{&byte, 1};
   msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  if (::recvmsg(socket, &message, 0) != 1 || CMSG_FIRSTHDR(&message) == nullptr) give_up("take the listener");
+};
+
+void send_descriptor(int socket, int descriptor) {
+  Carrier carrier;
+  cmsghdr* const head = CMSG_FIRSTHDR(&carrier.message);
+  head->cmsg_level = SOL_SOCKET;
+  head->cmsg_type = SCM_RIGHTS;
+  head->cmsg_len = CMSG_LEN(sizeof descriptor);
+  std::memcpy(CMSG_DATA(head), &descriptor, sizeof descriptor);
+  if (::sendmsg(socket, &carrier.message, 0) != 1) give_up("pass the listener on");
+}
+
+int receive_descriptor(int socket) {
+  Carrier carrier;
+  if (::recvmsg(socket, &carrier.message, 0) != 1 || CMSG_FIRSTHDR(&carrier.message) == nullptr)
+    give_up("take the listener");
   int descriptor = -1;
-  std::memcpy(&descriptor, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof descriptor);
+  std::memcpy(&descriptor, CMSG_DATA(CMSG_FIRSTHDR(&carrier.message)), sizeof descriptor);
   return descriptor;
 }
 
@@ -143,7 +151,9 @@ void hide_vdso() {
   while (word(at) != 0) at += 8;
   for (at += 8; word(at) != AT_NULL; at += 16) {
     if (word(at) != AT_SYSINFO_EHDR) continue;
-    if (::ptrace(PTRACE_POKEDATA, program, reinterpret_cast<void*>(at), reinterpret_cast<void*>(AT_IGNORE)) != 0) give_up("hide the vDSO");
+    if (::ptrace(PTRACE_POKEDATA, program, reinterpret_cast<void*>(at), reinterpret_cast<void*>(AT_IGNORE)) !=
+        0)
+      give_up("hide the vDSO");
   }
 }
 
@@ -170,7 +180,8 @@ void answer(const ClockFile& clock, const seccomp_notif& asked, seccomp_notif_re
       if (!put(thread, arguments[1], timespec{now / kSecond, now % kSecond})) reply.error = -EFAULT;
       break;
     case SYS_gettimeofday:
-      if (arguments[0] != 0 && !put(thread, arguments[0], timeval{now / kSecond, now % kSecond / 1'000})) reply.error = -EFAULT;
+      if (arguments[0] != 0 && !put(thread, arguments[0], timeval{now / kSecond, now % kSecond / 1'000}))
+        reply.error = -EFAULT;
       break;
     case SYS_time:
       reply.val = now / kSecond;
@@ -189,7 +200,8 @@ void answer(const ClockFile& clock, const seccomp_notif& asked, seccomp_notif_re
     default: {  // futex
       timespec until{};
       if (arguments[3] != 0 && get(thread, arguments[3], until)) {
-        const std::int64_t wanted = until.tv_sec * kSecond + until.tv_nsec - now + nanoseconds_of(CLOCK_REALTIME);
+        const std::int64_t wanted =
+            until.tv_sec * kSecond + until.tv_nsec - now + nanoseconds_of(CLOCK_REALTIME);
         put(thread, arguments[3], timespec{wanted / kSecond, wanted % kSecond});
       }
       reply.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;

@@ -2,12 +2,16 @@
 """A wall clock of its own for one program (tests/tools/clock_shim.cpp): 1970, ten years off, stepped, synchronised late. The
 machine's clock, and everybody else's, stays as it is."""
 
+import atexit
+import functools
 import platform
 import shutil
 import struct
 import subprocess
 import time
 from pathlib import Path
+
+from tests.tools.scratch import Scratch
 
 SHIM_SOURCE = Path(__file__).resolve().with_suffix("").with_name("clock_shim.cpp")
 
@@ -31,14 +35,22 @@ def true_offset():
     return now - (before + time.clock_gettime(time.CLOCK_BOOTTIME)) / 2
 
 
+@functools.cache
+def built_shim():
+    """The folder of the shim, for as long as this process lives."""
+    folder = Scratch("shim")
+    atexit.register(folder.remove)
+    subprocess.run(["g++", "-std=c++20", "-O1", "-o", folder.path / "clock_shim", SHIM_SOURCE], check=True)
+    return folder
+
+
 class OwnClock:
     """Begins as the true time, not synchronised."""
 
     def __init__(self, folder):
         folder.mkdir(parents=True, exist_ok=True)
-        self._shim = folder / "clock_shim"
+        self._shim = built_shim().path / "clock_shim"
         self._file = folder / "clock"
-        subprocess.run(["g++", "-std=c++20", "-O1", "-o", self._shim, SHIM_SOURCE], check=True)
         self._offset = true_offset()
         self._synchronised = False
         self._error = 0.0
