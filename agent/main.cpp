@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one binary: finds the sub-command and runs it (agent/commands).
 #include <malloc.h>
+#include <unistd.h>
 
 #include <csignal>
+#include <exception>
+#include <new>
 #include <string_view>
 #include <vector>
 
@@ -10,6 +13,13 @@
 
 namespace {
 constexpr int kLargeBlockBytes = 64 << 10;
+
+/// Without memory there is no going on and no cleaning up: one line without an allocation, and a new start
+/// finds on the disk what is durable.
+[[noreturn]] void end_with(std::string_view line) {
+  static_cast<void>(!::write(STDERR_FILENO, line.data(), line.size()));
+  ::_exit(static_cast<int>(fieldpost::ExitCode::exhausted));
+}
 }  // namespace
 
 int main(int argument_count, char** arguments) {
@@ -20,6 +30,14 @@ int main(int argument_count, char** arguments) {
   ::mallopt(M_MMAP_THRESHOLD, kLargeBlockBytes);
   ::mallopt(M_TRIM_THRESHOLD, kLargeBlockBytes);
   // NOLINTEND(concurrency-mt-unsafe)
+  std::set_new_handler(
+      [] { end_with("fieldpost: no memory is left: ended; start it again, what is durable is kept\n"); });
+  // Libraries throw where the system refuses them what they need to begin: descriptors, threads, timers.
+  std::set_terminate([] {
+    end_with(
+        "fieldpost: the system refuses what is needed to run: ended; look at its limits and start it "
+        "again\n");
+  });
   // A peer that closes must show as an error of the write, not end the process.
   std::signal(SIGPIPE, SIG_IGN);
   const std::vector<std::string_view> words{arguments + (argument_count > 0 ? 1 : 0),

@@ -95,6 +95,8 @@ class Sqlite {
   std::int64_t changes() const;
   std::int64_t last_row_id() const;
   bool in_transaction() const;
+  /// Closing will neither write the log back nor remove it: under its name another one may stand by now.
+  void leave_log();
 
  private:
   explicit Sqlite(sqlite3* connection) : connection_{connection} {}

@@ -278,6 +278,8 @@ std::int64_t Sqlite::changes() const { return sqlite3_changes64(connection_); }
 std::int64_t Sqlite::last_row_id() const { return sqlite3_last_insert_rowid(connection_); }
 bool Sqlite::in_transaction() const { return sqlite3_get_autocommit(connection_) == 0; }
 
+void Sqlite::leave_log() { sqlite3_db_config(connection_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr); }
+
 // --- SqliteTransaction ---------------------------------------------------------------------------
 
 Result<SqliteTransaction> SqliteTransaction::begin(Sqlite& database) {

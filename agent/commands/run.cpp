@@ -197,7 +197,8 @@ constexpr Command kRunCommand{
     "SIGHUP           reload: a configuration that is right is applied by beginning anew in the same\n"
     "                 process; of one that is wrong the problems are logged, and the running one stays\n"
     "\n"
-    "exit codes: 0 stopped in order; 1 not started (standard error says why); 2 wrong command line\n",
+    "exit codes: 0 stopped in order; 1 not started (standard error says why); 2 wrong command line;\n"
+    "            3 ended for want of memory, or of descriptors or threads at the start: start it again\n",
     kOptions,
     "  fieldpost run\n"
     "  fieldpost run --config ./fieldpost.toml\n"

@@ -178,6 +178,9 @@ class OutboxDatabase {
   /// Errors: Malformed, Full, Denied, Io; `in_doubt` if the commit itself failed
   Result<std::optional<OutboxOutcome>> merge(bool& in_doubt);
 
+  /// Before it is closed because another file stands in its place.
+  void leave_log() { database_.leave_log(); }
+
  private:
   friend class OutboxTransaction;
   friend class OutboxRewrite;

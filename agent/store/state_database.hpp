@@ -39,6 +39,9 @@ class StateDatabase {
   /// Errors: Malformed (the database is damaged: open anew), Denied, Full, Io
   Result<void> store(const StoredState& state);
 
+  /// Before it is closed because another file stands in its place.
+  void leave_log() { database_.leave_log(); }
+
  private:
   StateDatabase(Sqlite database, std::string mirror_path) : database_{std::move(database)}, mirror_path_{std::move(mirror_path)} {}
   static Result<StateDatabase> open_file(const std::string& directory, const std::string& vfs);

@@ -4,8 +4,10 @@
 // fails then goes back to memory.
 #include "agent/store/store_disk.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <utility>
@@ -13,13 +15,26 @@
 #include "agent/store/schema.hpp"
 #include "agent/store/set_aside.hpp"
 #include "platform/durable_file.hpp"
+#include "platform/file_descriptor.hpp"
 
 namespace fieldpost {
 namespace {
 
-bool is_read_only(const std::string& directory) {
-  struct statvfs space {};
-  return ::statvfs(directory.c_str(), &space) == 0 && (space.f_flag & ST_RDONLY) != 0;
+/// What the directory says to a new file: 0, or errno. SQLite does not tell: it opens for reading what it may not write, and
+/// stumbles over the lock.
+int refusal_of(const std::string& directory) {
+  const std::string probe = directory + "/outbox.probe";
+  const FileDescriptor file{::open(probe.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
+  if (!file) return errno;
+  const int refusal = ::write(file.get(), "x", 1) == 1 ? 0 : errno;
+  ::unlink(probe.c_str());
+  return refusal;
+}
+
+std::optional<std::pair<dev_t, ino_t>> file_at(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return std::pair{status.st_dev, status.st_ino};
 }
 
 template <typename T>
@@ -60,7 +75,7 @@ void StoreDisk::commit(DiskWork& work) {
   if (!work.result && set_aside_unreadable(work)) work.result = try_once(work);
   error_.reset();
   if (!work.result) {
-    error_ = work.result.error();
+    fail(work.result.error());
     if (error_->kind() != ErrorKind::Full) close();
     return;
   }
@@ -91,7 +106,18 @@ Result<void> StoreDisk::try_once(DiskWork& work) {
   return apply(work);
 }
 
+/// Deleted, moved, or another disk mounted over it: what is committed to such files nobody will find again.
+void StoreDisk::leave_what_was_taken_away() {
+  if (!outbox_ || !outbox_file_) return;
+  const auto now = file_at(path("outbox.db"));
+  if (now ? *now == *outbox_file_ : errno != ENOENT && errno != ENOTDIR) return;
+  outbox_->leave_log();
+  if (state_) state_->leave_log();
+  close();
+}
+
 Result<void> StoreDisk::open(DiskWork& work) {
+  leave_what_was_taken_away();
   if (state_ && outbox_) return {};
   at_ = Place::directory;
   if (::mkdir(options_.directory.c_str(), 0750) != 0 && errno != EEXIST) {
@@ -128,6 +154,7 @@ Result<void> StoreDisk::open_outbox(DiskWork& work) {
                               .lane_percent = options_.lane_percent, .thin_window = options_.thin_window,
                               .message_bytes_max = options_.message_bytes_max, .merge_segments_min = options_.merge_segments_min};
   outbox_ = TRY(OutboxDatabase::open(options, boots_, failures_, handed_out_));
+  outbox_file_ = file_at(options.path);
   // Before anything of it is handed out: sync remembers the rows it has had, whatever database they came from.
   newest_row_ = std::max(newest_row_, outbox_->newest_row());
   outbox_->keep_rows_above(newest_row_);
@@ -274,7 +301,7 @@ std::optional<OutboxOutcome> StoreDisk::tidy() {
   }
   log_.debug("segments not merged", {{"error", merged.error().sentence()}});
   if (merged.error().kind() == ErrorKind::Full && !is_unsynced_) return std::nullopt;  // nothing is lost by it
-  error_ = merged.error();
+  fail(merged.error());
   at_ = Place::outbox;
   outbox_.reset();  // as in peek()
   return std::nullopt;
@@ -289,7 +316,7 @@ std::vector<OutboxRow> StoreDisk::peek(Lane lane, std::int64_t after, std::size_
     return std::move(*rows);
   }
   log_.debug("outbox not readable", {{"lane", to_string(lane)}, {"error", rows.error().sentence()}});
-  error_ = rows.error();
+  fail(rows.error());
   at_ = Place::outbox;
   // What to do about it is the next commit's affair: it opens anew, and sets aside what is damaged.
   outbox_.reset();
@@ -305,7 +332,7 @@ DiskFigures StoreDisk::figures() {
   DiskFigures figures;
   figures.ok = !error_ && outbox_.has_value();
   if (error_) {
-    figures.error = sentence_of(*error_);
+    figures.error = sentence_;
     figures.error_kind = error_->kind();
   }
   figures.waiting = last_known_waiting_;
@@ -333,14 +360,30 @@ DiskFigures StoreDisk::figures() {
 
 std::optional<std::vector<BootRow>> StoreDisk::take_loaded_boots() { return std::exchange(loaded_boots_, std::nullopt); }
 
+void StoreDisk::fail(const Error& error) {
+  error_ = error;
+  sentence_ = sentence_of(error);
+}
+
 std::string StoreDisk::sentence_of(const Error& error) const {
   const std::string& place = options_.directory;
   const std::string detail = " (" + error.sentence() + ")";
-  if (is_read_only(place)) {
+  struct statvfs space {};
+  const bool has_space = ::statvfs(place.c_str(), &space) == 0;
+  ErrorKind kind = error.kind();
+  int refusal = has_space && (space.f_flag & ST_RDONLY) != 0 ? EROFS : 0;
+  if (refusal == 0 && has_space && (kind == ErrorKind::Io || kind == ErrorKind::Denied || kind == ErrorKind::NotPresent)) {
+    refusal = refusal_of(place);
+    if (refusal != 0) kind = errno_error("", refusal).kind();
+  }
+  if (refusal == EROFS) {
     return place + " is on a read-only file system: remount it read-write, or set state_directory to another place" + detail;
   }
-  switch (error.kind()) {
+  switch (kind) {
     case ErrorKind::Full:
+      if (has_space && space.f_files > 0 && space.f_favail == 0) {
+        return "the disk that holds " + place + " has no inodes left: delete files there" + detail;
+      }
       return "the disk that holds " + place + " is full: free some space there" + detail;
     case ErrorKind::Denied:
       return place + " may not be written: give it to the user that the agent runs as, or set state_directory to another place" + detail;
@@ -355,7 +398,7 @@ std::string StoreDisk::sentence_of(const Error& error) const {
     case ErrorKind::Bug:
       break;
   }
-  return place + " cannot be used: " + error.sentence();
+  return place + " cannot be used: check its disk (dmesg), or set state_directory to another place" + detail;
 }
 
 }  // namespace fieldpost

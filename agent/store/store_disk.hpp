@@ -3,11 +3,14 @@
 // of them fails. Every member but the constructor may block and is called on the worker only.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/store/batch.hpp"
@@ -100,6 +103,7 @@ class StoreDisk {
 
   static Event event_of(std::string name, std::string message, BootTime now);
   Result<void> open(DiskWork& work);
+  void leave_what_was_taken_away();
   Result<void> open_outbox(DiskWork& work);
   Result<void> settle_epoch(DiskWork& work);
   Result<void> begin_epoch(const std::vector<Gap>& lost, const OutboxMoment& moment);
@@ -116,6 +120,7 @@ class StoreDisk {
   void take_over_handed_out(bool marks_agree);
   void hand_out(Lane lane, const std::vector<OutboxRow>& rows);
   void announce(DiskWork& work, OutboxOutcome outcome);
+  void fail(const Error& error);
   std::string sentence_of(const Error& error) const;
   std::string path(const char* name) const { return options_.directory + "/" + name; }
 
@@ -143,6 +148,9 @@ class StoreDisk {
   std::string new_epoch_why_;  ///< to be told when something has been committed in it
   std::array<std::uint64_t, kLanes.size()> new_epoch_lost_{};
   std::optional<Error> error_;
+  std::string sentence_;  ///< of error_, for a person
+  /// Device and number of the file that is open as the outbox; nothing where there is no such file (a disk in memory).
+  std::optional<std::pair<dev_t, ino_t>> outbox_file_;
 };
 
 }  // namespace fieldpost

@@ -212,6 +212,48 @@ TEST_F(StoreDiskTest, RunsFromMemoryOnAReadOnlyDisk) {
   EXPECT_EQ(store_->status().durable_readings, added_);
 }
 
+TEST_F(StoreDiskTest, CallsNothingDurableThatIsInADeletedDirectory) {
+  open();
+  add_samples();
+  ASSERT_TRUE(flush());
+  const Epoch epoch = store_->status().epoch;
+  std::filesystem::remove_all(options_.directory);
+  add_samples();
+  ASSERT_TRUE(flush());
+  EXPECT_NE(store_->status().epoch, epoch);
+  reopen();
+  ASSERT_TRUE(flush());
+  EXPECT_EQ(sum(store_->status().waiting_readings), ids_.size() + 1) << "what was added after it, and the alert that tells of it";
+  EXPECT_EQ(readings_of(gaps_of(fetch(Lane::event))), ids_.size());
+}
+
+TEST_F(StoreDiskTest, GoesOnWithTheFilesThatTookThePlaceOfItsOwnAndTheirLog) {
+  open();
+  for (int i = 0; i < 3; ++i) {
+    add_samples();
+    ASSERT_TRUE(flush());
+  }
+  const std::string aside = directory_.file("aside");
+  std::filesystem::rename(options_.directory, aside);
+  std::filesystem::copy(aside, options_.directory, std::filesystem::copy_options::recursive);
+  ASSERT_GT(file_bytes("state/outbox.db-wal"), 0) << "or nothing is tried";
+  add_samples();
+  ASSERT_TRUE(flush());
+  reopen();
+  ASSERT_TRUE(flush());
+  EXPECT_EQ(store_->status().waiting_readings[index(Lane::live)], added_);
+  EXPECT_TRUE(gaps_of(fetch(Lane::event)).empty());
+}
+
+TEST_F(StoreDiskTest, TellsADiskWithoutInodesFromAFullOne) {
+  ::mkdir(options_.directory.c_str(), 0755);
+  mounted_ = ::mount("tmpfs", options_.directory.c_str(), "tmpfs", 0, "mode=700,nr_inodes=1") == 0;
+  if (!mounted_) GTEST_SKIP() << "cannot mount a tmpfs here (needs root)";
+  open();
+  ASSERT_TRUE(wait_for_error());
+  EXPECT_NE(store_->status().disk_error.find("no inodes left"), std::string::npos) << store_->status().disk_error;
+}
+
 TEST_F(StoreDiskTest, GoesOnWhenTheMarksCannotBeWritten) {
   open({.vfs = {}, .marks = [](const std::string& path) { return std::make_unique<WatchedMarks>(path); }});
   add_samples();
