@@ -110,9 +110,9 @@ def remove_one_sample(document):
     del samples["v"][-1]
 
 
-def add_gap(document, seq, readings):
+def add_gap(document, seq, readings, epoch=None):
     document.setdefault("gaps", []).append(
-        {"cause": "quota", "lane": "live", "readings": readings, "first_seq": seq, "last_seq": seq,
+        {"cause": "quota", "lane": "live", "readings": readings, "epoch": epoch or document["epoch"], "first_seq": seq, "last_seq": seq,
          "start": 0, "end": 0})
 
 

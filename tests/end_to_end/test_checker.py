@@ -276,13 +276,13 @@ def test_commits_that_are_all_a_little_late_are_noticed_as_a_whole():
     assert any("were durable within" in violation for violation in verdict.violations), str(verdict)
 
 
-def with_gap(history, dropped, readings):
+def with_gap(history, dropped, readings, epoch=None):
     """Segment `dropped` was given up by the quota; a later segment says so."""
     worse = copy.deepcopy(history)
     worse.arrivals = [arrival for arrival in worse.arrivals
                       if judge.wire.parse(arrival.topic, arrival.payload).seq != dropped]
     return stand_in.changed(worse, len(worse.arrivals) - 1,
-                            lambda document: stand_in.add_gap(document, dropped, readings))
+                            lambda document: stand_in.add_gap(document, dropped, readings, epoch))
 
 
 def merged(history, position, *, leave_out=0):
@@ -326,6 +326,12 @@ def test_a_gap_about_another_segment_excuses_nothing():
     worse = with_gap(history, 8, history.runs[1].durable[1].readings)
     worse = drop_the_newest_but_one(worse)
     assert not judge.check(worse).ok
+
+
+def test_a_gap_of_another_epoch_excuses_nothing():
+    history = stand_in.good_history()
+    verdict = judge.check(with_gap(history, 8, history.runs[1].durable[1].readings, epoch="00000000000000bb"))
+    assert any("neither received nor reported" in violation for violation in verdict.violations), str(verdict)
 
 
 def drop_the_newest_but_one(history):

@@ -166,6 +166,12 @@ class Agent:
         if code != 0:
             raise RuntimeError(f"the agent ended with {code} after SIGTERM\n{self.last_words()}")
 
+    def end(self, seconds):
+        """SIGTERM to whatever is there, if it still is. The exit code as the system has it; None if it had to be killed."""
+        code = self._child.stop(seconds) if self.running else self._child.exit_code
+        self._close_run(killed=code != 0)
+        return code
+
     def reload(self, seconds=45):
         """SIGHUP with a configuration that is right: the process goes on as a new run. Raises if the agent
         does not begin anew."""

@@ -29,7 +29,7 @@ class Delivery:
                 self._merged.append(message)
             for gap in message.gaps:
                 if gap.last_seq:
-                    self._received.update((message.epoch, seq)
+                    self._received.update((gap.epoch or message.epoch, seq)
                                           for seq in range(gap.first_seq, gap.last_seq + 1))
         self._position = len(arrivals)
         return {(segment.epoch, segment.seq) for segment in self._agent.all_durable()

@@ -177,7 +177,7 @@ class _Judge:
                 continue
             self._first[message.identity] = message
             for index, gap in enumerate(message.gaps):
-                self._gaps[(*message.identity, index)] = (message.epoch, gap)
+                self._gaps[(*message.identity, index)] = (gap.epoch or message.epoch, gap)
             lane = (message.device, message.epoch, message.lane)
             overtaken_by = orders[lane].arrived(message)
             if overtaken_by is not None:

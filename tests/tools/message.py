@@ -59,6 +59,7 @@ class GapReport:
     readings: int
     first_seq: int
     last_seq: int
+    epoch: str = None  # of the two numbers; None: they never had one
 
 
 @dataclass(frozen=True)
@@ -167,8 +168,8 @@ def _native(topic, payload):
                                        one["min"], one["max"], one["last"]) for one in content["summaries"]),
         events=tuple(EventReading(event["name"], event["severity"], event["message"], event["value"])
                      for event in content["events"]),
-        gaps=tuple(GapReport(gap["cause"], gap["lane"], gap["readings"], gap["first_seq"], gap["last_seq"])
-                   for gap in content["gaps"]),
+        gaps=tuple(GapReport(gap["cause"], gap["lane"], gap["readings"], gap["first_seq"], gap["last_seq"],
+                             f"{gap['epoch']:016x}" if gap["epoch"] else None) for gap in content["gaps"]),
         content=segment.hex(), first_seq=content["first_seq"] if content["first_seq"] != content["seq"] else 0,
         thinned=content["thinned"])
     return _of_its_topic(topic, message)
@@ -197,7 +198,7 @@ def _message(topic, document):
                                   _number(event["value"]))
                      for event in document.get("events", ())),
         gaps=tuple(GapReport(gap["cause"], gap["lane"], gap["readings"], gap["first_seq"],
-                             gap["last_seq"])
+                             gap["last_seq"], gap["epoch"])
                    for gap in document.get("gaps", ())),
         content=_content(document), first_seq=document.get("first_seq", 0),
         thinned=document.get("thinned", False))
