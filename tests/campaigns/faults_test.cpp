@@ -20,8 +20,13 @@ TEST(Faults, OfCallsAndAllocationsLoseNothingAndPass) {
   EXPECT_GT(figures.c_allocations, 100U);
   EXPECT_GT(figures.allocations, 100U);
   EXPECT_GT(figures.failed_commits, 50U);
-  EXPECT_GT(figures.deaths, 2U);
   EXPECT_GT(figures.cut, 30U);
+}
+
+TEST(Faults, OfOperatorNewEndTheProcessAndLoseNothing) {
+  const FaultsFigures figures = run_faults({.seed = 1, .count = 700, .only = "new"});
+  EXPECT_TRUE(figures.violations.empty()) << text_of(figures);
+  EXPECT_GT(figures.deaths, 2U);
 }
 
 class BrokenFaults : public testing::TestWithParam<FaultsBreak> {};
