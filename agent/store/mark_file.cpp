@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two slots, 4096 bytes apart (so that no page holds both). A slot: magic "FPMK", CRC-32C of what
 // follows, count, epoch, newest seq, newest acknowledged, oldest waiting, readings that wait by lane; little-endian. The slot with
-// the higher count is the newer one. Behind it: the newest row handed out by lane, and a CRC-32C of it and all before it. An
-// agent that does not know of that writes only the slot, and the CRC is wrong then.
+// the higher count is the newer one. Behind it, after an orderly end: 32 ranges (first, last row) by lane of what was handed out, and
+// a CRC-32C of them and all before them. Marks without them are the slot alone, and that CRC is wrong then; so it is where an agent of before wrote what it knew.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::uint32_t kMagic = 0x4B4D5046;  // "FPMK"
 constexpr std::size_t kSlotBytes = 48 + 8 * kLanes.size();
-constexpr std::size_t kFullSlotBytes = kSlotBytes + 8 * kLanes.size() + 4;
+constexpr std::size_t kFullSlotBytes = kSlotBytes + 16 * HandedOut::kRangesMax * kLanes.size() + 4;
 constexpr off_t kSlotDistance = 4096;
 
 struct Slot {
@@ -42,7 +42,13 @@ std::vector<std::byte> slot_bytes(const Slot& slot) {
   out.u32(crc32c(content.view()));
   out.bytes(content.view());
   if (slot.marks.handed_out) {
-    for (const std::int64_t row : *slot.marks.handed_out) out.u64(static_cast<std::uint64_t>(row));
+    for (std::vector<HandedOut::Range> ranges : *slot.marks.handed_out) {
+      ranges.resize(HandedOut::kRangesMax);
+      for (const HandedOut::Range& range : ranges) {
+        out.u64(static_cast<std::uint64_t>(range.first));
+        out.u64(static_cast<std::uint64_t>(range.last));
+      }
+    }
     out.u32(crc32c(out.view()));
   }
   return std::move(out).take();
@@ -61,9 +67,13 @@ std::optional<Slot> read_slot(std::span<const std::byte> bytes) {
   slot.marks.oldest_waiting = in.u64();
   for (std::uint64_t& readings : slot.marks.waiting) readings = in.u64();
   if (bytes.size() != kFullSlotBytes) return slot;
-  std::array<std::int64_t, kLanes.size()> handed_out{};
-  for (std::int64_t& row : handed_out) row = static_cast<std::int64_t>(in.u64());
-  if (in.u32() == crc32c(bytes.first(kFullSlotBytes - 4))) slot.marks.handed_out = handed_out;
+  HandedOut::Ranges handed_out;
+  for (std::vector<HandedOut::Range>& ranges : handed_out) {
+    ranges.resize(HandedOut::kRangesMax);
+    for (HandedOut::Range& range : ranges) range = {static_cast<std::int64_t>(in.u64()), static_cast<std::int64_t>(in.u64())};
+    std::erase(ranges, HandedOut::Range{});
+  }
+  if (in.u32() == crc32c(bytes.first(kFullSlotBytes - 4))) slot.marks.handed_out = std::move(handed_out);
   return slot;
 }
 

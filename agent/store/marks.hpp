@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 
+#include "agent/store/handed_out.hpp"
 #include "agent/store/segment.hpp"
 #include "platform/result.hpp"
 
@@ -24,8 +25,9 @@ struct Marks {
   std::uint64_t newest_acknowledged = 0;
   std::uint64_t oldest_waiting = 0;       ///< of this epoch; 0: nothing waits. For the report, should the database be lost
   std::array<std::uint64_t, kLanes.size()> waiting{};  ///< readings, of all epochs; likewise
-  /// By lane: rows up to this may have been handed out, by this process or another. Nothing: not known, so all may have been.
-  std::optional<std::array<std::int64_t, kLanes.size()>> handed_out{};
+  /// Which rows may have left the device. Said by a process that ends in order, and taken back by the next one before it hands out
+  /// any. Nothing: not known, so all may have.
+  std::optional<HandedOut::Ranges> handed_out{};
 
   /// True if a lost database would have taken something with it.
   bool any_waits() const noexcept {

@@ -26,8 +26,20 @@ std::uint64_t readings_in(const std::vector<EncodedSegment>& segments) {
 
 }  // namespace
 
-std::int64_t OutboxRewrite::after(Lane lane, const HandedOut::Rows& done) const {
-  return std::max(work_.outbox_.handed_out_->newest(lane), done[index(lane)]);
+/// The oldest beyond `done` that never left the device, and those behind them up to the next that did.
+Result<std::vector<OutboxTransaction::Row>> OutboxRewrite::rows_after(Lane lane, std::int64_t done, std::size_t count) {
+  const HandedOut& handed_out = *work_.outbox_.handed_out_;
+  while (true) {
+    auto rows = TRY(work_.rows_of(lane, done, count));
+    const auto left = std::find_if(rows.begin(), rows.end(), [&](const Row& row) { return handed_out.left_until(lane, row.row).has_value(); });
+    is_bounded_ = left != rows.end();
+    if (is_bounded_ && left == rows.begin()) {
+      done = *handed_out.left_until(lane, rows[0].row);
+      continue;
+    }
+    rows.erase(left, rows.end());
+    return rows;
+  }
 }
 
 std::int64_t OutboxRewrite::bytes_taken() const {
@@ -82,7 +94,7 @@ Result<void> OutboxRewrite::replace(Lane lane, std::vector<EncodedSegment>& fres
 
 Result<OutboxRewrite::Step> OutboxRewrite::merge(Lane lane) {
   is_cut_ = false;
-  const auto rows = TRY(work_.rows_of(lane, after(lane, work_.merged_to_), OutboxDatabase::kMergeRowsMax));
+  const auto rows = TRY(rows_after(lane, work_.merged_to_[index(lane)], OutboxDatabase::kMergeRowsMax));
   if (rows.empty()) return Step::wait;
   return merge(lane, rows);
 }
@@ -91,7 +103,7 @@ Result<OutboxRewrite::Step> OutboxRewrite::merge(Lane lane, const std::vector<Ro
   std::int64_t& merged_to = work_.merged_to_[index(lane)];
   SegmentRun run{work_.outbox_.options_.message_bytes_max, std::nullopt};
   TRY(gather(lane, rows, run));
-  const bool is_all = taken_.size() == rows.size() && rows.size() < OutboxDatabase::kMergeRowsMax;
+  const bool is_all = taken_.size() == rows.size() && rows.size() < OutboxDatabase::kMergeRowsMax && !is_bounded_;
   if (is_all && !run.is_full() && !is_cut_) return Step::wait;
   merged_to = taken_.empty() ? rows[0].row : taken_.back().row;
   if (taken_.size() < 2) return Step::skipped;
@@ -115,7 +127,7 @@ Result<OutboxRewrite::Step> OutboxRewrite::merge(Lane lane, const std::vector<Ro
 Result<bool> OutboxRewrite::thin(Lane lane) {
   std::int64_t& thinned_to = work_.thinned_to_[index(lane)];
   for (int attempt = 0; attempt < kThinAttemptsMax;) {
-    auto rows = TRY(work_.rows_of(lane, after(lane, work_.thinned_to_), OutboxDatabase::kThinRowsMax));
+    auto rows = TRY(rows_after(lane, thinned_to, OutboxDatabase::kThinRowsMax));
     if (rows.empty()) return false;
     if (rows[0].meta.is_thinned) {  // by a process before this one
       const auto other = std::find_if(rows.begin(), rows.end(), [](const Row& row) { return !row.meta.is_thinned; });

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Puts fewer segments in the place of several, inside a transaction: merged so that weeks fit, or thinned so that nothing need be
-// dropped yet. Only what lies beyond the newest row that was ever handed out, so that no consumer can have it under another
-// number. Inside the room only.
+// dropped yet. Only what was never handed out, so that no consumer can have it under another number. Inside the room only.
 #pragma once
 
 #include <cstdint>
@@ -36,12 +35,13 @@ class OutboxRewrite {
   Result<Step> merge(Lane lane, const std::vector<Row>& rows);
   Result<void> gather(Lane lane, const std::vector<Row>& rows, SegmentRun& run);
   Result<void> replace(Lane lane, std::vector<EncodedSegment>& fresh);
-  std::int64_t after(Lane lane, const HandedOut::Rows& done) const;
+  Result<std::vector<Row>> rows_after(Lane lane, std::int64_t done, std::size_t count);
   std::int64_t bytes_taken() const;
   std::uint64_t readings_taken() const;
 
   OutboxTransaction& work_;
   std::vector<Row> taken_;
+  bool is_bounded_ = false;  ///< what comes behind the rows may have left the device
   bool is_cut_ = false;  ///< the estimate was too low: fewer rows than there are, and all that fit
 };
 

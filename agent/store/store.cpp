@@ -493,7 +493,7 @@ void Store::close() {
   impl.flush_timer.reset();
   impl.retry_timer.reset();
   impl.acknowledge_timer.reset();
-  const bool taken = impl.worker.submit([&impl] { impl.disk.close(); }, {});
+  const bool taken = impl.worker.submit([&impl] { impl.disk.end(); }, {});
   if (taken) impl.worker.drain();
 }
 

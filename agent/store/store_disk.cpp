@@ -271,24 +271,12 @@ void StoreDisk::announce(DiskWork& work, OutboxOutcome outcome) {
   work.outcomes.push_back(std::move(outcome));
 }
 
-/// Noted before anybody gets them. A little ahead, so that not every fetch writes: more ahead the more there is to fetch.
-void StoreDisk::hand_out(Lane lane, const std::vector<OutboxRow>& rows) {
-  constexpr std::int64_t kAheadMin = 16;
-  constexpr std::int64_t kAheadMax = 4'096;
-  for (const OutboxRow& row : rows) handed_out_.hold(lane, row.row);
-  if (rows.empty() || rows.back().row <= handed_out_.newest(lane)) return;
-  const auto waiting = static_cast<std::int64_t>(std::min<std::uint64_t>(outbox_->waiting()[index(lane)].segments, kAheadMax * 4));
-  handed_out_.raise(lane, rows.back().row + std::clamp(waiting / 4, kAheadMin, kAheadMax));
-  if (!marks_) return;
-  Marks marks = *marks_;
-  marks.handed_out = handed_out_.all();
-  write_marks(marks);
-}
-
 std::vector<OutboxRow> StoreDisk::fetch(Lane lane, std::int64_t after, std::size_t count, std::size_t bytes_max,
                                         std::array<std::uint64_t, kLanes.size()>& dropped) {
+  if (!may_hand_out()) return {};
   auto rows = peek(lane, after, count, bytes_max, dropped);
-  hand_out(lane, rows);
+  for (const OutboxRow& row : rows) handed_out_.hold(lane, row.row);
+  if (!rows.empty()) handed_out_.note_left(lane, {after + 1, rows.back().row});
   return rows;
 }
 
@@ -326,6 +314,15 @@ std::vector<OutboxRow> StoreDisk::peek(Lane lane, std::int64_t after, std::size_
 void StoreDisk::close() {
   outbox_.reset();
   state_.reset();
+}
+
+void StoreDisk::end() {
+  if (outbox_ && marks_ && !doubtful_ && !is_unsynced_ && marks_->epoch == outbox_->epoch()) {
+    Marks marks = *marks_;
+    marks.handed_out = handed_out_.all();
+    write_marks(std::move(marks));
+  }
+  close();
 }
 
 DiskFigures StoreDisk::figures() {

@@ -84,6 +84,8 @@ class StoreDisk {
   std::optional<OutboxOutcome> tidy();
 
   void close();
+  /// Closes as a process does that ends in order: the marks say then what was handed out.
+  void end();
 
   DiskFigures figures();
   /// What the state held when it was opened; given once.
@@ -116,9 +118,9 @@ class StoreDisk {
   void tell_new_epoch(DiskWork& work);
   Marks marks_now(std::uint64_t oldest_waiting) const;
   std::vector<Gap> gaps_of(std::uint64_t first_seq, std::uint64_t last_seq) const;
-  void write_marks(const Marks& marks);
+  bool write_marks(Marks marks);
   void take_over_handed_out(bool marks_agree);
-  void hand_out(Lane lane, const std::vector<OutboxRow>& rows);
+  bool may_hand_out();
   void announce(DiskWork& work, OutboxOutcome outcome);
   void fail(const Error& error);
   std::string sentence_of(const Error& error) const;

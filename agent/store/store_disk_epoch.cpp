@@ -111,7 +111,7 @@ std::vector<Gap> StoreDisk::gaps_of(std::uint64_t first_seq, std::uint64_t last_
 Result<void> StoreDisk::begin_epoch(const std::vector<Gap>& lost, const OutboxMoment& moment) {
   const Epoch epoch = random_epoch();
   TRY(outbox_->begin_epoch(epoch, marks_ ? marks_->epoch : 0, lost, moment));
-  if (!marks_ || !marks_->any_waits()) write_marks({.epoch = epoch, .handed_out = handed_out_.all()});
+  if (!marks_ || !marks_->any_waits()) write_marks({.epoch = epoch});
   StoredState state = state_->state();
   state.epoch = epoch;
   at_ = Place::state;
@@ -124,29 +124,46 @@ Marks StoreDisk::marks_now(std::uint64_t oldest_waiting) const {
   Marks marks{.epoch = outbox_->epoch(), .newest_seq = outbox_->newest_seq(), .oldest_waiting = oldest_waiting};
   if (marks_ && marks_->epoch == marks.epoch) marks.newest_acknowledged = marks_->newest_acknowledged;
   for (const Lane lane : kLanes) marks.waiting[index(lane)] = outbox_->waiting()[index(lane)].readings;
-  marks.handed_out = handed_out_.all();
   return marks;
 }
 
-void StoreDisk::write_marks(const Marks& marks) {
+bool StoreDisk::write_marks(Marks marks) {
   constexpr std::int64_t kBlockBytes = 4'096;
   written_bytes_ += kBlockBytes;
-  if (auto written = mark_storage_->write(marks); !written) {
+  const auto written = mark_storage_->write(marks);
+  if (!written) {
     log_.warn("outbox marks not written", {{"directory", options_.directory}, {"error", written.error().sentence()}});
+    if (marks_) marks.handed_out = marks_->handed_out;  // that still stands there
   }
-  marks_ = marks;
+  marks_ = std::move(marks);
+  return written.has_value();
 }
 
-/// What an earlier process handed out is known from the marks, where they are of this outbox and boot; else all of it may have been.
+/// What earlier processes handed out is known from the marks, where they are of this outbox and boot; else all of it may have been.
 void StoreDisk::take_over_handed_out(bool marks_agree) {
-  if (std::exchange(knows_handed_out_, true)) return;
+  const bool is_first = !std::exchange(knows_handed_out_, true);
+  if (!is_first && marks_agree) return;
+  const bool is_known = marks_agree && marks_ && marks_->handed_out;
   for (const Lane lane : kLanes) {
-    const bool is_known = marks_agree && marks_ && marks_->handed_out;
-    handed_out_.raise(lane, is_known ? (*marks_->handed_out)[index(lane)] : newest_row_);
-    // Rows of an outbox that was emptied begin below; they would count as handed out.
-    newest_row_ = std::max(newest_row_, std::min(handed_out_.newest(lane), kRowsMax));
+    if (!is_known) {
+      handed_out_.note_left(lane, {0, newest_row_});
+      continue;
+    }
+    for (const HandedOut::Range& range : (*marks_->handed_out)[index(lane)]) {
+      handed_out_.note_left(lane, range);
+      // Rows of an outbox that was emptied begin below; they would count as handed out.
+      newest_row_ = std::max(newest_row_, std::min(range.last, kRowsMax));
+    }
   }
   outbox_->keep_rows_above(newest_row_);
+}
+
+/// Should this process end without a word, the next one must not take what an earlier one said for all that was handed out.
+bool StoreDisk::may_hand_out() {
+  if (!marks_ || !marks_->handed_out) return true;
+  Marks marks = *marks_;
+  marks.handed_out.reset();
+  return write_marks(std::move(marks));
 }
 
 }  // namespace fieldpost

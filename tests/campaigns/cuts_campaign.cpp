@@ -171,7 +171,7 @@ class Chain {
   }
 
   bool restart() {
-    if (store_) store_->close();
+    if (store_) store_->end();
     store_.reset();
     found_ = {};  // a new process knows of no segment yet
     handed_.clear();
@@ -181,7 +181,7 @@ class Chain {
 
   /// The database gets a bad byte, or an older copy of it is put back; the store is not running meanwhile.
   bool damage() {
-    if (store_) store_->close();
+    if (store_) store_->end();
     store_.reset();
     found_ = {};
     handed_.clear();

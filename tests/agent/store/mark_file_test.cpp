@@ -64,7 +64,9 @@ TEST_F(MarkFileTest, FallsBackToTheOlderSlotWhereverTheNewerIsDamaged) {
 
 TEST_F(MarkFileTest, KnowsWhatWasHandedOutOnlyIfItCanBeSure) {
   Marks marks = kNewer;
-  marks.handed_out = {1, 2, 1'000'000, 4};
+  marks.handed_out.emplace();
+  (*marks.handed_out)[0] = {{1, 2}};
+  for (std::int64_t i = 0; i < static_cast<std::int64_t>(HandedOut::kRangesMax); ++i) (*marks.handed_out)[2].push_back({i * 1'000'000, i * 1'000'000 + 7});
   write(marks);
   EXPECT_EQ(read(), marks);
   const std::string whole = directory_.read("marks");
@@ -72,6 +74,9 @@ TEST_F(MarkFileTest, KnowsWhatWasHandedOutOnlyIfItCanBeSure) {
   damaged[whole.size() - 20] = static_cast<char>(damaged[whole.size() - 20] ^ 1);
   directory_.write("marks", damaged);
   EXPECT_EQ(read(), kNewer);  // all the rest of it is right
+  marks.handed_out.emplace();
+  write(marks);
+  EXPECT_EQ(read(), marks);  // of nothing, which is something else
   write(kNewer);              // as an agent writes it that knows nothing of this, over one that does
   write(kNewer);
   EXPECT_EQ(read(), kNewer);

@@ -82,10 +82,29 @@ TEST_F(OutboxRewriteTest, MergesToFullMessagesAndKeepsEverySampleAndItsPlace) {
 TEST_F(OutboxRewriteTest, LeavesAloneWhatMayHaveBeenHandedOut) {
   insert_small(Lane::live, 300);
   const auto all = rows(Lane::live);
-  handed_out_.raise(Lane::live, all[249].row);
+  handed_out_.note_left(Lane::live, {1, all[249].row});
   merge_all();
   const auto left = rows(Lane::live);
   for (std::size_t i = 0; i < 250; ++i) EXPECT_EQ(left[i].bytes, all[i].bytes) << i;
+}
+
+TEST_F(OutboxRewriteTest, MergesWhatLiesBetweenTheNewestThatWasSentAndTheBacklog) {
+  insert_small(Lane::live, 300);
+  const auto all = rows(Lane::live);
+  const auto before = samples(Lane::live);
+  handed_out_.note_left(Lane::live, {1, all[9].row});
+  handed_out_.note_left(Lane::live, {all[200].row, all[202].row});
+  EXPECT_GT(merge_all(), 190U + 90U);  // the last ones wait until they fill a message
+  const auto left = rows(Lane::live);
+  EXPECT_LT(left.size(), 40U);
+  EXPECT_EQ(samples(Lane::live), before);
+  std::uint64_t seq = 0;
+  for (const OutboxRow& row : left) {
+    EXPECT_EQ(row.header.first_seq, seq + 1);
+    seq = row.header.seq;
+    const bool was_sent = seq <= 10 || (seq > 200 && seq <= 203);
+    EXPECT_TRUE(seq > 290 || (row.header.first_seq == seq) == was_sent) << seq;
+  }
 }
 
 TEST_F(OutboxRewriteTest, WaitsUntilAMessageIsFull) {

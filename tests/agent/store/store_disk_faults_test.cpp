@@ -27,6 +27,21 @@ class DeniedMarks final : public MarkStorage {
   Result<void> write(const Marks&) override { return Error{ErrorKind::Denied, "open outbox.marks"}; }
 };
 
+/// Marks that cannot be written for a time.
+class MarksThatMayBeDenied final : public MarkStorage {
+ public:
+  MarksThatMayBeDenied(const std::string& path, const bool& is_denied) : file_{make_mark_file(path)}, is_denied_{is_denied} {}
+  Result<std::optional<Marks>> read() override { return file_->read(); }
+  Result<void> write(const Marks& marks) override {
+    if (is_denied_) return Error{ErrorKind::Denied, "open outbox.marks"};
+    return file_->write(marks);
+  }
+
+ private:
+  std::unique_ptr<MarkStorage> file_;
+  const bool& is_denied_;
+};
+
 class StoreDiskFaultsTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -340,6 +355,49 @@ TEST_F(StoreDiskFaultsTest, MergesNothingOfAnEarlierBoot) {
   EXPECT_GT(merged, 10U);
   const auto after = store_->peek(Lane::live, 0, 100, 64U << 20U, dropped_);
   for (std::size_t i = 0; i < before.size(); ++i) EXPECT_EQ(after.at(i).bytes, before[i].bytes) << i;
+}
+
+TEST_F(StoreDiskFaultsTest, KnowsWhatWasHandedOutOnlyFromAProcessThatEndedInOrder) {
+  options_.merge_segments_min = 1;
+  for (const bool in_order : {true, false}) {
+    start();
+    ASSERT_TRUE(commit().result);
+    std::uint64_t waits = store_->figures().waiting[index(Lane::live)].segments;
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(commit(with_samples(Lane::live)).result);
+    const auto sent = fetch(Lane::live, 0, waits + 3);
+    if (in_order) store_->end();
+    stop();
+    start();
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(commit(with_samples(Lane::live)).result);
+    while (store_->tidy()) waits = store_->figures().waiting[index(Lane::live)].segments;
+    const auto after = store_->peek(Lane::live, 0, 1'000, 64U << 20U, dropped_);
+    for (std::size_t i = 0; i < sent.size(); ++i) EXPECT_EQ(after.at(i).bytes, sent[i].bytes) << i;
+    EXPECT_EQ(after.at(sent.size()).header.first_seq != after[sent.size()].header.seq, in_order);
+    for (const OutboxRow& row : fetch(Lane::live, 0, 1'000)) ASSERT_GT(row.row, 0);
+    stop();
+  }
+}
+
+/// Else a death before the first marks would leave those of an earlier process, which know nothing of what this one hands out.
+TEST_F(StoreDiskFaultsTest, HandsNothingOutBeforeTheMarksSayThatItMay) {
+  start();
+  ASSERT_TRUE(commit().result);
+  store_->end();
+  stop();
+  bool is_denied = true;
+  StoreGround ground;
+  ground.marks = [&is_denied](const std::string& path) { return std::make_unique<MarksThatMayBeDenied>(path, is_denied); };
+  start(std::move(ground));
+  ASSERT_TRUE(commit().result);
+  EXPECT_TRUE(fetch(Lane::bulk).empty());
+  is_denied = false;
+  EXPECT_EQ(fetch(Lane::bulk).size(), 5U);
+  is_denied = true;  // from then on what is handed out need not be noted
+  EXPECT_EQ(fetch(Lane::bulk).size(), 5U);
+  stop();
+  const auto marks = make_mark_file(options_.directory + "/outbox.marks")->read();
+  ASSERT_TRUE(marks && *marks);
+  EXPECT_FALSE((*marks)->handed_out);
 }
 
 TEST_F(StoreDiskFaultsTest, TellsOnceOfAnOutboxThatWasLostHoweverOftenTheCommitAfterItFails) {
