@@ -238,7 +238,7 @@ def main():
         if name != "system":
             tally = STAGES[name](arguments)
             close(name, tally, time.monotonic() - started)
-        elif not build("release", ["fieldpost"]):
+        elif not build("release", ["fieldpost", "day_of_readings"]):
             total.failures.append("system: the build of release failed")
         else:
             beside = Beside(arguments)

@@ -48,6 +48,20 @@ def test_the_judge_sees_a_link_that_is_not_used(binary, scratch, monkeypatch):
     assert any("of the link" in violation for violation in violations), violations
 
 
+@needs_a_road
+def test_alerts_pass_a_backlog_on_a_slow_link(binary, scratch):
+    figures, violations = run(binary, scratch, "--scenes", "alerts_64k", "--backlog-seconds", "20")
+    assert not not_of_speed(violations)
+    assert figures["alerts_64k_alerts"] >= 5 and figures["alerts_64k_median_max_ms"] > 0
+
+
+@needs_a_road
+def test_a_day_of_readings_drains_over_a_narrow_link(binary, scratch):
+    figures, violations = run(binary, scratch, "--scenes", "day", "--day-series", "20", "--day-interval", "600")
+    assert not not_of_speed(violations)
+    assert figures["backlog_hours_max"] == 24 and figures["day_pss_max_kib"] > 0
+
+
 def arrival(received, taken):
     return Arrival(received, "t", json.dumps({"time": {"boot_ms": round(taken * 1000)}, "times": [[0]]}).encode())
 
@@ -58,3 +72,21 @@ def test_the_age_of_the_newest_reading_is_seen():
     assert links.live_age(newest_first[:2] + [arrival(107 + i, 10 + i) for i in range(3)], 100, 110) == pytest.approx(9.5)
     oldest_first = [arrival(100 + i, 10 + i) for i in range(20)]
     assert links.live_age(oldest_first, 100, 120) > links.LIVE_AGE_MAX
+
+
+def test_the_age_of_alerts_is_seen():
+    def alert(received, raised, lane="alert"):
+        document = {"time": {"boot_ms": round(raised * 1000) - 500}, "events": [{"t": 500}]}
+        return Arrival(received, f"t/{lane}", json.dumps(document).encode())
+
+    arrivals = [alert(101, 100.5), alert(106, 101), alert(107, 99), alert(111, 105), alert(104, 101, "event")]
+    assert links.alert_ages(arrivals, 100, 110) == pytest.approx([0.5, 5])
+
+
+def test_readings_of_the_day_before_are_counted_once():
+    def message(seq, boot):
+        document = {"boot": boot, "epoch": "e", "seq": seq, "series": [{"samples": {"v": [1, 2]}}, {"summaries": []}]}
+        return Arrival(1, "t", json.dumps(document).encode())
+
+    arrivals = [message(1, "another"), message(2, "another"), message(2, "another"), message(3, links.boot_id())]
+    assert links.readings_of_other_boots(arrivals) == 4
