@@ -9,9 +9,11 @@
 #include <optional>
 
 #include "agent/build_facts.hpp"
+#include "agent/identity/identity_directory.hpp"
 #include "agent/local/control_socket.hpp"
 #include "agent/local/instance_lock.hpp"
 #include "agent/local/state_directory.hpp"
+#include "agent/wiring_identity.hpp"
 #include "agent/wiring_parts.hpp"
 #include "platform/unix_socket.hpp"
 
@@ -48,6 +50,7 @@ class WiredAgent final : public Agent {
 
   /// Errors: as Link::make
   Result<void> add_link() {
+    use_identity(identity_directory(configuration_.state_directory), configuration_.link);
     link_ = TRY(Link::make(loop_, log_, configuration_.link));
     sync_.emplace(loop_, log_, store_, *link_,
                   SyncOptions{.device = configuration_.device_name,
@@ -55,6 +58,7 @@ class WiredAgent final : public Agent {
                               .limits = configuration_.byte_limits,
                               .budget_file = configuration_.state_directory + "/byte_budget.json",
                               .payload = configuration_.payload});
+    identity_.emplace(loop_, log_, configuration_, *link_);
     return {};
   }
 
@@ -86,7 +90,9 @@ class WiredAgent final : public Agent {
 
   void start_link() {
     link_late_.reset();
-    if (!stopping_) link_->start();
+    if (stopping_) return;
+    link_->start();
+    identity_->start();
   }
 
   void stop(std::function<void()> done) override {
@@ -116,6 +122,7 @@ class WiredAgent final : public Agent {
     document.utc_synchronised = utc.synchronised;
     document.quota_bytes = configuration_.store.quota_bytes;
     document.link.url = configuration_.link.url;
+    if (identity_) document.identity = identity_->status();
     fill_status(document, stages(), now);
     return document;
   }
@@ -210,6 +217,7 @@ class WiredAgent final : public Agent {
   Filter filter_;
   std::unique_ptr<Link> link_;
   std::optional<Sync> sync_;
+  std::optional<WiredIdentity> identity_;
   SourceSchedule schedule_;
   std::optional<ControlSocket> control_;
   Subscription advance_;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "agent/identity/identity_directory.hpp"
 #include "agent/link/link.hpp"
 #include "platform/event_loop.hpp"
 #include "platform/log.hpp"
@@ -13,11 +14,13 @@ namespace fieldpost {
 namespace {
 
 /// Errors: as Link::make
-Result<void> try_link(const LinkOptions& options) {
+Result<void> try_link(const Configuration& configuration) {
+  LinkOptions options = configuration.link;
+  use_identity(identity_directory(configuration.state_directory), options);
   const SystemClock clock;
   Log silent{clock, LogLevel::error, [](LogLevel, std::string_view) {}};
   const auto loop = make_event_loop(clock);
-  TRY(Link::make(*loop, silent, options));
+  TRY(Link::make(*loop, silent, std::move(options)));
   return {};
 }
 
@@ -26,7 +29,7 @@ Result<void> try_link(const LinkOptions& options) {
 ConfigurationResult check_configuration(const std::string& path) {
   ConfigurationResult loaded = load_configuration(path, driver_table());
   if (!loaded.ok() || !loaded.configuration.has_broker) return loaded;
-  if (const auto link = try_link(loaded.configuration.link); !link) {
+  if (const auto link = try_link(loaded.configuration); !link) {
     loaded.problems.push_back({Problem::Severity::error, path, 0, "[broker] " + link.error().sentence()});
     ++loaded.errors;
   }

@@ -33,6 +33,7 @@ extern const Command kCheckCommand;
 extern const Command kSourcesCommand;
 extern const Command kStatusCommand;
 extern const Command kDumpCommand;
+extern const Command kProvisionCommand;
 extern const Command kVersionCommand;
 
 std::span<const Command* const> command_table();

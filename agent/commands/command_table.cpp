@@ -12,8 +12,8 @@
 namespace fieldpost {
 namespace {
 
-constexpr const Command* kCommands[] = {&kRunCommand,    &kCheckCommand, &kSourcesCommand,
-                                        &kStatusCommand, &kDumpCommand,  &kVersionCommand};
+constexpr const Command* kCommands[] = {&kRunCommand,  &kCheckCommand,     &kSourcesCommand, &kStatusCommand,
+                                        &kDumpCommand, &kProvisionCommand, &kVersionCommand};
 
 std::string padded(std::string_view text, std::size_t width) {
   std::string result{text};
@@ -46,7 +46,7 @@ std::string help_text() {
       "\n"
       "commands:\n";
   for (const Command* command : kCommands) {
-    text += "  " + padded(command->name, 8) + std::string{command->summary} + "\n";
+    text += "  " + padded(command->name, 9) + std::string{command->summary} + "\n";
   }
   text +=
       "\n"

@@ -19,8 +19,8 @@ using File = SectionReader::File;
 constexpr std::size_t kRulesMax = 1'000;
 
 /// Sections at the top of the file.
-constexpr std::string_view kTopKeys[] = {"device", "broker", "sampling", "source", "outbox",
-                                         "series", "rule",   "self",     "log",    "control", "sync"};
+constexpr std::string_view kTopKeys[] = {"device", "broker", "identity", "sampling", "source",  "outbox",
+                                         "series", "rule",   "self",     "log",      "control", "sync"};
 
 void check_top_keys(const TomlValue& document, Problems& problems) {
   for (const TomlMember& member : document.table) {
@@ -168,6 +168,18 @@ void read_broker(const SectionReader& broker, File& file, Configuration& result)
   if (broker.given("password_file")) link.password = read_secret(broker, "password_file");
   if (broker.given("key_password_file")) {
     link.key_password = read_secret(broker, "key_password_file");
+  }
+}
+
+void read_identity(const SectionReader& identity, Configuration& result) {
+  const bool mqtt = identity.text("authority") == "mqtt";
+  result.identity.authority = mqtt ? IdentityOptions::Authority::mqtt : IdentityOptions::Authority::none;
+  result.identity.key = key_kind(identity.text("key")).value_or(KeyKind::p256);
+  result.identity.subject = identity.given("subject") ? identity.text("subject") : "CN=" + result.device_name;
+  if (identity.given("renew_after")) result.identity.renew_after = identity.duration("renew_after");
+  if (mqtt && !result.link.certificate_file.empty()) {
+    identity.error_at("authority", "\"authority\" in [identity] renews what `fieldpost provision` made; [broker] names a "
+                                   "certificate_file of its own: leave one of the two out");
   }
 }
 
@@ -355,6 +367,7 @@ ConfigurationResult read_configuration(std::string_view text, const Configuratio
     check_top_keys(document, problems);
     read_device({kDeviceSection, document.find("device"), file}, context, configuration);
     read_broker({kBrokerSection, document.find("broker"), file}, file, configuration);
+    read_identity({kIdentitySection, document.find("identity"), file}, configuration);
     const SectionReader sampling{kSamplingSection, document.find("sampling"), file};
     configuration.sources =
         read_sources(document.find("source"), context.drivers, sampling.duration("interval"),

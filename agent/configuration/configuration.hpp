@@ -10,6 +10,7 @@
 
 #include "agent/configuration/problem.hpp"
 #include "agent/configuration/series_policy.hpp"
+#include "agent/identity/identity_options.hpp"
 #include "agent/link/link.hpp"
 #include "agent/rules/rule_options.hpp"
 #include "agent/store/store_options.hpp"
@@ -36,6 +37,7 @@ struct Configuration {
   std::string state_directory;
   bool has_broker = false;
   LinkOptions link;
+  IdentityOptions identity;
   std::string topic_prefix;
   std::vector<SourceOptions> sources;
   StoreOptions store;

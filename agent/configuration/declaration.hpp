@@ -54,6 +54,7 @@ std::span<const SectionDeclaration* const> section_table();
 
 extern const SectionDeclaration kDeviceSection;
 extern const SectionDeclaration kBrokerSection;
+extern const SectionDeclaration kIdentitySection;
 extern const SectionDeclaration kSamplingSection;
 extern const SectionDeclaration kSourceSection;
 extern const SectionDeclaration kOutboxSection;

@@ -2,6 +2,7 @@
 // The tables of everything that may stand in the configuration file: key, type, default, help, limits.
 // A row here and its use in configuration.cpp are all that a new key needs.
 #include "agent/configuration/declaration.hpp"
+#include "agent/identity/identity_options.hpp"
 
 namespace fieldpost {
 namespace {
@@ -25,7 +26,7 @@ constexpr KeyDeclaration kBrokerKeys[] = {
     {.key = "ca_file", .type = Type::file, .default_text = "",
      .help = "PEM bundle of authorities that may sign the broker's certificate; default: the system's"},
     {.key = "certificate_file", .type = Type::file, .default_text = "",
-     .help = "PEM client certificate, leaf first, then intermediates"},
+     .help = "PEM client certificate, leaf first, then intermediates; default: what `fieldpost provision` made"},
     {.key = "key_file", .type = Type::secret_file, .default_text = "",
      .help = "PEM private key of certificate_file; mode 600"},
     {.key = "key_password_file", .type = Type::secret_file, .default_text = "",
@@ -62,6 +63,18 @@ constexpr KeyDeclaration kBrokerKeys[] = {
      .help = "look-up, dial, TLS and MQTT together", .min = 1, .max = 600},
     {.key = "backoff_max", .type = Type::duration, .default_text = "2m",
      .help = "longest pause before the broker is called again; they grow from 1 s, at random", .min = 1, .max = 3600},
+};
+
+constexpr KeyDeclaration kIdentityKeys[] = {
+    {.key = "authority", .type = Type::choice, .default_text = "none",
+     .help = "who signs renewals: nobody (`fieldpost provision` does it by hand), or whoever answers over the broker",
+     .choices = "none|mqtt"},
+    {.key = "key", .type = Type::choice, .default_text = "p256", .help = "kind of the keys that are made",
+     .choices = kKeyKinds},
+    {.key = "subject", .type = Type::text, .default_text = "",
+     .help = "of the requests, such as \"CN=gateway-1,O=Acme\"; default: CN=<device name>"},
+    {.key = "renew_after", .type = Type::duration, .default_text = "",
+     .help = "age at which a certificate is renewed; default: two thirds of its life", .min = kDay, .max = 3650 * kDay},
 };
 
 constexpr KeyDeclaration kSamplingKeys[] = {
@@ -220,6 +233,8 @@ constexpr KeyDeclaration kControlKeys[] = {
 constexpr SectionDeclaration kDeviceSection{"[device]", "this device", kDeviceKeys};
 constexpr SectionDeclaration kBrokerSection{
     "[broker]", "where readings go; without it they stay in the outbox", kBrokerKeys};
+constexpr SectionDeclaration kIdentitySection{
+    "[identity]", "the device's key and certificate, where [broker] names none", kIdentityKeys};
 constexpr SectionDeclaration kSamplingSection{"[sampling]", "how often to read", kSamplingKeys};
 constexpr SectionDeclaration kSourceSection{
     "[source.NAME]", "one source; the driver's own options go here, too", kSourceKeys};
@@ -240,8 +255,8 @@ constexpr SectionDeclaration kControlSection{"[control]", "the local control soc
 namespace {
 
 constexpr const SectionDeclaration* kSections[] = {
-    &kDeviceSection, &kBrokerSection,   &kSamplingSection, &kSourceSection, &kOutboxSection,
-    &kSyncSection,   &kSeriesSection, &kDeadbandSection, &kRuleSection,     &kSelfSection,     &kLogSection,    &kControlSection,
+    &kDeviceSection, &kBrokerSection, &kIdentitySection, &kSamplingSection, &kSourceSection, &kOutboxSection, &kSyncSection,
+    &kSeriesSection, &kDeadbandSection, &kRuleSection,     &kSelfSection,   &kLogSection,    &kControlSection,
 };
 
 }  // namespace

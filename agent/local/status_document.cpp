@@ -31,6 +31,17 @@ void write_link(JsonWriter& json, const StatusDocument::Link& link) {
   json.end_object();
 }
 
+void write_identity(JsonWriter& json, const StatusDocument::Identity& identity) {
+  json.key("identity").begin_object();
+  if (!identity.subject.empty()) {
+    json.member("subject", identity.subject)
+        .member("not_after", to_rfc3339(identity.not_after))
+        .member("age", identity.age);
+  }
+  json.member("renewal", identity.renewal).member("last_error", identity.last_error).member("renewals", identity.renewals);
+  json.end_object();
+}
+
 void write_sync(JsonWriter& json, const StatusDocument::Sync& sync) {
   json.key("sync").begin_object();
   json.member("messages_sent", sync.messages_sent)
@@ -115,6 +126,7 @@ std::string to_json(const StatusDocument& document) {
       .member("series", std::uint64_t{document.series})
       .member("alarms", std::uint64_t{document.alarms});
   write_link(json, document.link);
+  write_identity(json, document.identity);
   write_sync(json, document.sync);
   write_store(json, document);
   json.key("sources").begin_array();

@@ -31,6 +31,15 @@ struct StatusDocument {
     std::uint64_t bytes_sent = 0;
     std::uint64_t bytes_received = 0;
   };
+  /// The device's own certificate.
+  struct Identity {
+    std::string subject;  ///< empty: there is none
+    UtcTime not_after;
+    std::string age;      ///< "valid", "renewal due", "expired", "not yet valid"
+    std::string renewal;  ///< "idle", "asking", ...; empty: renewed by hand
+    std::string last_error;
+    std::uint64_t renewals = 0;  ///< since the start
+  };
   struct Sync {
     std::uint64_t messages_sent = 0;
     std::uint64_t messages_acknowledged = 0;
@@ -72,6 +81,7 @@ struct StatusDocument {
   std::size_t series = 0;
   std::size_t alarms = 0;
   Link link;
+  Identity identity;
   Sync sync;
   StoreStatus store;
   std::int64_t quota_bytes = 0;

@@ -100,6 +100,16 @@ std::string link_rows(const Json& link) {
   return rows;
 }
 
+std::string identity_rows(const Json& identity) {
+  const std::string subject = text_at(identity, "subject");
+  if (subject.empty()) return {};
+  std::string text = subject + ", " + text_at(identity, "age") + ", until " + text_at(identity, "not_after");
+  if (const std::string renewal = text_at(identity, "renewal"); !renewal.empty() && renewal != "idle") text += "; renewal: " + renewal;
+  std::string rows = row("identity", text);
+  if (const std::string error = text_at(identity, "last_error"); !error.empty()) rows += row("", "not renewed: " + error);
+  return rows;
+}
+
 std::string sync_rows(const Json& sync) {
   std::string rows = row("sync", count_text(number_at(sync, "messages_sent")) + " messages sent, " +
                                      count_text(number_at(sync, "messages_acknowledged")) + " acknowledged, " +
@@ -182,6 +192,7 @@ Result<std::string> status_page(std::string_view json) {
   page += row("series", count_text(number_at(document, "series")) + "; alarms on: " +
                             count_text(number_at(document, "alarms")));
   page += link_rows(*link);
+  if (const auto identity = document.at("identity")) page += identity_rows(*identity);
   const auto sync = document.at("sync");
   if (sync && flag_at(*link, "configured")) page += sync_rows(*sync);
   page += store_rows(*store);

@@ -19,7 +19,8 @@ ROOMS = {
     "agent/store": ["agent/aggregate", "hal", "platform"],
     "agent/link": ["platform"],
     "agent/sync": ["agent/store", "agent/link", "hal", "platform"],
-    "agent/cloud": ["agent/link", "platform"],
+    "agent/identity": ["agent/link", "platform"],
+    "agent/cloud": ["agent/identity", "agent/link", "platform"],
     "agent/jobs": ["agent/cloud", "agent/link", "ota", "platform"],
     "agent/configuration": ["hal", "ota", "platform"],  # and headers of stages that declare options: OPTION_READERS
     "agent/local": ["agent/store", "agent/self", "hal", "platform"],

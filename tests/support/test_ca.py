@@ -117,6 +117,9 @@ class Authority:
     def sign(self, key, subject, out, extensions, starts=-HOUR, lasts=10 * DAY, own=False):
         request = out.with_suffix(".csr")
         openssl("req", "-new", "-key", key, "-subj", subject, "-config", self.configuration, "-out", request)
+        self.sign_request(request, out, extensions, starts, lasts, own)
+
+    def sign_request(self, request, out, extensions, starts=-HOUR, lasts=10 * DAY, own=False):
         # Serial and database of their own even for the root's own certificate, so that all can be revoked.
         extension_file = out.with_suffix(".ext")
         extension_file.write_text("[x]\n" + "\n".join(extensions) + "\n", encoding="ascii")
@@ -124,11 +127,20 @@ class Authority:
                 "-keyfile", self.key, "-in", request, "-out", out, "-extfile", extension_file, "-extensions", "x",
                 "-startdate", stamp(starts), "-enddate", stamp(starts + lasts))
 
+    @staticmethod
+    def leaf_extensions(usage):
+        return ["basicConstraints=CA:FALSE", "keyUsage=critical,digitalSignature", f"extendedKeyUsage={usage}"]
+
+    def answer(self, request, out, usage="clientAuth", **times):
+        """Signs what a device asked for; `out` gets the chain, its own certificate first."""
+        self.sign_request(request, out, self.leaf_extensions(usage), **times)
+        out.write_text(out.read_text() + self.certificate.read_text(), encoding="ascii")
+        return out
+
     def issue(self, name, names=(), client=False, key="p256", starts=-HOUR, lasts=9 * DAY, usage=None, file=None):
         leaf = Leaf(self.directory, (file or name).replace("*", "any"))
         make_key(leaf.key, key)
-        extensions = ["basicConstraints=CA:FALSE", "keyUsage=critical,digitalSignature",
-                      f"extendedKeyUsage={usage or ('clientAuth' if client else 'serverAuth')}"]
+        extensions = self.leaf_extensions(usage or ("clientAuth" if client else "serverAuth"))
         if names:
             extensions.append("subjectAltName=" + ",".join(names))
         self.sign(leaf.key, f"/CN={name}", leaf.certificate, extensions, starts, lasts)
@@ -160,6 +172,9 @@ class TestCa:
 
     def issue(self, *words, **options):
         return self.intermediate.issue(*words, **options)
+
+    def answer(self, *words, **options):
+        return self.intermediate.answer(*words, **options)
 
     def revoke(self, leaf):
         self.intermediate.revoke(leaf)

@@ -32,6 +32,10 @@ class CertificateAuthority:
     def client(self, name):
         return self._issue(f"client-{name}", name, client=True)
 
+    def answer(self, request, out, **options):
+        """The chain for a request that a device made; in `out`."""
+        return self._authority.answer(request, out, **options)
+
     def _issue(self, file, name, **options):
         if file not in self._issued:
             leaf = self._authority.issue(name, file=file, **options)

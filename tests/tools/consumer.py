@@ -28,7 +28,7 @@ def mutual_tls(broker, certificate):
 class Consumer:
     """`on_arrival`, if given, runs on the network thread for every message."""
 
-    def __init__(self, broker, certificate, *, topics=("fieldpost/#",), client_id="consumer",
+    def __init__(self, broker, certificate, *, topics=("fieldpost/+/+",), client_id="consumer",
                  on_arrival=None):
         self.broker = broker
         self.arrivals = []

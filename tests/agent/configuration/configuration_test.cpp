@@ -250,6 +250,28 @@ TEST(Configuration, FillsWhatGoesToTheBrokerAndHowMuch) {
   EXPECT_EQ(errors_of(std::string{kBroker} + "[sync]\npayload = \"native\"\ncompression = \"zstd\"\n").size(), 1U);
 }
 
+TEST(Configuration, FillsTheIdentity) {
+  const std::string device = "[device]\nname = \"gw-1\"\n[broker]\nurl = \"mqtts://b:8883\"\n";
+  const IdentityOptions plain = read(device).configuration.identity;
+  EXPECT_EQ(plain.authority, IdentityOptions::Authority::none);
+  EXPECT_EQ(plain.key, KeyKind::p256);
+  EXPECT_EQ(plain.subject, "CN=gw-1");
+  EXPECT_FALSE(plain.renew_after);
+  const ConfigurationResult result =
+      read(device + "[identity]\nauthority = \"mqtt\"\nkey = \"p384\"\nsubject = \"CN=a,O=b\"\nrenew_after = \"365d\"\n");
+  ASSERT_EQ(result.errors, 0U);
+  EXPECT_EQ(result.configuration.identity.authority, IdentityOptions::Authority::mqtt);
+  EXPECT_EQ(result.configuration.identity.key, KeyKind::p384);
+  EXPECT_EQ(result.configuration.identity.subject, "CN=a,O=b");
+  EXPECT_EQ(result.configuration.identity.renew_after, std::chrono::hours{24 * 365});
+}
+
+TEST(Configuration, RefusesToRenewACertificateThatIsNotItsOwn) {
+  EXPECT_EQ(errors_of(std::string{kBroker} + "[identity]\nauthority = \"mqtt\"\n"),
+            Lines{"gateway.toml:6: \"authority\" in [identity] renews what `fieldpost provision` made; [broker] names a "
+                  "certificate_file of its own: leave one of the two out"});
+}
+
 TEST(Configuration, FillsSeriesAndRules) {
   const ConfigurationResult result = read(
       "[[series]]\nmatch = \"a_*\"\nscale = 2\noffset = -1\nvalid_range = [0, 10]\n"

@@ -15,7 +15,7 @@ struct TestCertificate {
 /// What goes into one; times as X.509 writes them: "20260101000000".
 struct TestCertificateRequest {
   std::string name = "CN=broker.example";
-  std::string dns_name;      ///< of the subject alternative names, if any
+  std::string dns_name{};    ///< of the subject alternative names, if any
   bool authority = false;
   std::string not_before = "20260101000000";
   std::string not_after = "20270101000000";

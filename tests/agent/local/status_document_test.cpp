@@ -22,8 +22,12 @@ TEST(StatusDocument, HasTheNamesThatScriptsRead) {
   EXPECT_EQ(text.find('\n'), std::string::npos);
   const Json json = Json::parse(text).value();
   EXPECT_EQ(json.keys(), (Keys{"version", "device", "process_id", "uptime_seconds", "utc",
-                               "utc_synchronised", "series", "alarms", "link", "sync", "store", "sources",
-                               "drops"}));
+                               "utc_synchronised", "series", "alarms", "link", "identity", "sync", "store",
+                               "sources", "drops"}));
+  EXPECT_EQ(json.at("identity")->keys(), (Keys{"renewal", "last_error", "renewals"}));
+  document.identity.subject = "CN=gw-1";
+  EXPECT_EQ(Json::parse(to_json(document))->at("identity")->keys(),
+            (Keys{"subject", "not_after", "age", "renewal", "last_error", "renewals"}));
   EXPECT_EQ(json.at("link")->keys(),
             (Keys{"configured", "url", "state", "state_for_seconds", "peer", "tls", "last_error",
                   "next_attempt_in_seconds", "connects", "failures", "bytes_sent", "bytes_received"}));

@@ -79,6 +79,16 @@ TEST(StatusPage, ShowsWhatAPersonWantsToKnow) {
             "0.4 ms\n");
 }
 
+TEST(StatusPage, ShowsTheCertificateAndItsRenewal) {
+  StatusDocument document = healthy();
+  document.identity = {"CN=gw-1", *from_rfc3339("2027-02-03T04:05:06Z"), "renewal due", "idle", "", 0};
+  EXPECT_NE(status_page(to_json(document)).value().find("identity  CN=gw-1, renewal due, until 2027-02-03T04:05:06.000Z\n"), std::string::npos);
+  document.identity.renewal = "waiting";
+  document.identity.last_error = "the authority refuses: unknown device";
+  const std::string page = status_page(to_json(document)).value();
+  EXPECT_NE(page.find("; renewal: waiting\n          not renewed: the authority refuses: unknown device\n"), std::string::npos) << page;
+}
+
 TEST(StatusPage, ShowsWhatIsWrong) {
   StatusDocument document = healthy();
   document.utc_synchronised = false;

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// `fieldpost provision`: gives the device its identity. The key is made here and stays; a request goes out, a certificate
+// comes back, is tried at the broker, and only then taken into use.
+#include "agent/build_facts.hpp"
+#include "agent/commands/command.hpp"
+#include "agent/configuration/configuration.hpp"
+#include "agent/identity/identity_directory.hpp"
+#include "agent/identity/identity_proof.hpp"
+#include "agent/local/state_directory.hpp"
+#include "platform/durable_file.hpp"
+#include "platform/json.hpp"
+
+namespace fieldpost {
+namespace {
+
+constexpr CommandOption kOptions[] = {
+    {"--config", "FILE", "configuration; default /etc/fieldpost/fieldpost.toml"},
+    {"--request", "", "make key and request, print the request (PEM); again: the same key"},
+    {"--subject", "NAME", "with --request: whose it is; default: as in [identity], CN=<device name>"},
+    {"--key", "KIND", "with --request: kind of the key; default: as in [identity], p256", kKeyKinds},
+    {"--install", "FILE", "take over the certificate (PEM chain, own first), try it, use it"},
+    {"--unproved", "", "with --install: use it without trying it at the broker"},
+    {"--discard", "", "forget a request or certificate that is not in use"},
+    {"--format", "FORMAT", "what is there: lines for people, or one JSON document", "text|json"},
+};
+
+constexpr std::size_t kCertificateBytesMax = 64U << 10U;
+
+struct Described {
+  std::string use;  ///< "in use", "requested", "not in use yet"
+  const IdentityDirectory::Generation& generation;
+  std::optional<Result<DeviceCertificate>> certificate;
+};
+
+Described describe(const IdentityDirectory::Generation& generation, bool in_use) {
+  if (!generation.has_certificate) return {"requested", generation, std::nullopt};
+  const auto chain = read_file(generation.certificate_file, kCertificateBytesMax);
+  return {in_use ? "in use" : "not in use yet", generation,
+          chain ? DeviceCertificate::parse(*chain) : Result<DeviceCertificate>{chain.error()}};
+}
+
+std::string lines(const Described& described, UtcTime now) {
+  std::string text = described.use + ": generation " + std::to_string(described.generation.number) + "\n";
+  if (!described.certificate) return text + "  request   " + described.generation.request_file + "\n";
+  if (!*described.certificate) return text + "  broken    " + described.certificate->error().sentence() + "\n";
+  const DeviceCertificate& certificate = **described.certificate;
+  return text + "  subject   " + certificate.subject + "\n  issuer    " + certificate.issuer + "\n  serial    " + certificate.serial +
+         "\n  valid     " + to_rfc3339(certificate.not_before) + " to " + to_rfc3339(certificate.not_after) + " (" +
+         std::string{to_string(age_of(certificate, now))} + ")\n  renewal   from " + to_rfc3339(renewal_due(certificate)) + " on\n";
+}
+
+void write_json(JsonWriter& json, const Described& described, UtcTime now) {
+  json.begin_object();
+  json.member("generation", std::int64_t{described.generation.number});
+  if (!described.certificate) {
+    json.member("request_file", described.generation.request_file);
+  } else if (!*described.certificate) {
+    json.member("error", described.certificate->error().sentence());
+  } else {
+    const DeviceCertificate& certificate = **described.certificate;
+    json.member("certificate_file", described.generation.certificate_file);
+    json.member("subject", certificate.subject);
+    json.member("issuer", certificate.issuer);
+    json.member("serial", certificate.serial);
+    json.member("not_before", to_rfc3339(certificate.not_before));
+    json.member("not_after", to_rfc3339(certificate.not_after));
+    json.member("renewal_due", to_rfc3339(renewal_due(certificate)));
+    json.member("age", to_string(age_of(certificate, now)));
+  }
+  json.end_object();
+}
+
+ExitCode failed(const Error& error) {
+  complain("provision", error.sentence());
+  return ExitCode::failed;
+}
+
+ExitCode show(const IdentityDirectory& identity, UtcTime now, bool as_json) {
+  if (as_json) {
+    JsonWriter json;
+    json.begin_object();
+    json.member("directory", identity.path());
+    if (identity.current()) {
+      json.key("current");
+      write_json(json, describe(*identity.current(), true), now);
+    }
+    if (identity.pending()) {
+      json.key("pending");
+      write_json(json, describe(*identity.pending(), false), now);
+    }
+    json.end_object();
+    print(std::move(json).take() + "\n");
+    return ExitCode::ok;
+  }
+  print("identity in " + identity.path() + "\n");
+  if (identity.current()) print(lines(describe(*identity.current(), true), now));
+  if (identity.pending()) print(lines(describe(*identity.pending(), false), now));
+  if (!identity.current() && !identity.pending()) print("none yet; `fieldpost provision --request` makes a key and a request\n");
+  return ExitCode::ok;
+}
+
+ExitCode request(IdentityDirectory& identity, const Arguments& arguments, const IdentityOptions& options) {
+  const bool key_was_there = identity.pending().has_value();
+  const KeyKind kind = key_kind(arguments.text("--key", "")).value_or(options.key);
+  if (const auto made = identity.request(kind, arguments.text("--subject", options.subject)); !made) return failed(made.error());
+  const auto text = read_file(identity.pending()->request_file, kCertificateBytesMax);
+  if (!text) return failed(text.error());
+  print(*text);
+  complain("provision", std::string{key_was_there ? "the key that waits already was kept" : "a key was made"} +
+                            "; have this request signed, then: fieldpost provision --install CERTIFICATE");
+  return ExitCode::ok;
+}
+
+/// One connection to the broker with the pending identity.
+Result<void> prove(const IdentityDirectory& identity, LinkOptions options, const SystemClock& clock) {
+  options.certificate_file = identity.pending()->certificate_file;
+  options.key_file = identity.pending()->key_file;
+  options.key_password.clear();
+  Log log{clock, LogLevel::error};
+  const auto loop = make_event_loop(clock, &log);
+  Result<void> result;
+  const auto proof = TRY(IdentityProof::begin(*loop, log, std::move(options), [&](const Result<void>& outcome) {
+    result = outcome;
+    loop->stop();
+  }));
+  loop->run();
+  return result;
+}
+
+ExitCode install(IdentityDirectory& identity, const Arguments& arguments, const Configuration& configuration,
+                 const SystemClock& clock) {
+  const auto chain = read_file(arguments.text("--install", ""), kCertificateBytesMax);
+  if (!chain) return failed(chain.error());
+  if (const auto installed = identity.install(*chain, clock.utc_above_floor().time); !installed) return failed(installed.error());
+  if (!arguments.has("--unproved")) {
+    if (!configuration.has_broker) {
+      return failed({ErrorKind::NotPresent, "no [broker] to try the certificate at; give one, or --unproved"});
+    }
+    if (const auto proved = prove(identity, configuration.link, clock); !proved) {
+      complain("provision", proved.error().sentence());
+      complain("provision", identity.current() ? "the broker did not take it; the identity in use stays. Try again, or --discard"
+                                               : "the broker did not take it; try again, --discard it, or take it --unproved");
+      return ExitCode::failed;
+    }
+  }
+  if (const auto adopted = identity.adopt(); !adopted) return failed(adopted.error());
+  print("in use: " + current_certificate_file(identity.path()) + "\n");
+  if (!configuration.link.certificate_file.empty()) {
+    complain("provision", "[broker] names a certificate_file of its own, and that is what the agent uses: take the line out");
+  }
+  return ExitCode::ok;
+}
+
+/// At most one thing is asked for, and nothing that belongs to another.
+bool makes_sense(const Arguments& arguments) {
+  const int wanted = int{arguments.has("--request")} + int{arguments.has("--install")} + int{arguments.has("--discard")};
+  if (wanted > 1) return false;
+  if ((arguments.has("--subject") || arguments.has("--key")) && !arguments.has("--request")) return false;
+  if (arguments.has("--unproved") && !arguments.has("--install")) return false;
+  return !arguments.has("--format") || wanted == 0;
+}
+
+ExitCode run_provision(const Arguments& arguments) {
+  if (!makes_sense(arguments)) {
+    complain("provision", "one of --request, --install, --discard, each with its own options; see fieldpost provision --help");
+    return ExitCode::usage;
+  }
+  const std::string path = arguments.text("--config", kDefaultConfigurationPath);
+  const ConfigurationResult loaded = load_configuration(path, driver_table());
+  if (!loaded.ok()) {
+    for (const Problem& problem : loaded.problems) {
+      if (problem.severity == Problem::Severity::error) complain("provision", to_text(problem));
+    }
+    return ExitCode::failed;
+  }
+  const Configuration& configuration = loaded.configuration;
+  const SystemClock clock{UtcTime{seconds{build_facts::kSourceDate}}};
+  auto identity = IdentityDirectory::open(identity_directory(configuration.state_directory));
+  if (!identity) return failed(identity.error());
+  if (arguments.has("--request")) {
+    if (const auto made = make_directories(configuration.state_directory); !made) return failed(made.error());
+    return request(*identity, arguments, configuration.identity);
+  }
+  if (arguments.has("--install")) return install(*identity, arguments, configuration, clock);
+  if (arguments.has("--discard")) {
+    if (const auto discarded = identity->discard(); !discarded) return failed(discarded.error());
+    print("discarded\n");
+    return ExitCode::ok;
+  }
+  return show(*identity, clock.utc_above_floor().time, arguments.text("--format", "text") == "json");
+}
+
+}  // namespace
+
+constexpr Command kProvisionCommand{
+    "provision", "give this device its key and certificate, or renew them",
+    "The key is made on the device and never leaves it. What leaves is a request (PKCS#10) for your CA to sign:\n"
+    "  fieldpost provision --request > gateway-1.csr\n"
+    "  (your CA signs it)\n"
+    "  fieldpost provision --install gateway-1.pem\n"
+    "The certificate is tried: one connection to the [broker] with it. If the broker takes it, it is in use; if not,\n"
+    "what was in use stays. An agent that runs is sent away by the broker meanwhile, and comes back with the new one.\n"
+    "Key and certificate lie below [device] state_directory, in identity/, and are used where [broker] names no\n"
+    "certificate_file. The same two steps renew them. Without an option: what is there, and until when it is valid.\n"
+    "\n"
+    "exit codes: 0 done; 1 failed (standard error says why, and what is in use stays); 2 wrong command line\n",
+    kOptions,
+    "  fieldpost provision\n"
+    "  fieldpost provision --request --subject CN=gateway-1,O=Acme > gateway-1.csr\n"
+    "  fieldpost provision --install gateway-1.pem\n"
+    "  fieldpost provision --format json | jq .current.not_after\n",
+    &run_provision};
+
+}  // namespace fieldpost

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// See identity_directory.hpp. Each step leaves a state that the same step, done again, takes further.
+#include "agent/identity/identity_directory.hpp"
+
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <memory>
+#include <vector>
+
+#include "platform/durable_file.hpp"
+
+namespace fieldpost {
+namespace {
+
+constexpr std::size_t kChainBytesMax = 64U << 10U;
+constexpr std::string_view kCurrent = "current";
+
+bool is_there(const std::string& path) {
+  struct stat about {};
+  return ::lstat(path.c_str(), &about) == 0;
+}
+
+std::optional<unsigned> number_of(std::string_view name) {
+  unsigned number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  if (error != std::errc{} || end != name.data() + name.size() || number == 0 || name[0] == '0') return std::nullopt;
+  return number;
+}
+
+/// Numbers of the generations in `path`, ascending.
+/// Errors: Io, Denied
+Result<std::vector<unsigned>> numbers_in(const std::string& path) {
+  std::vector<unsigned> numbers;
+  const std::unique_ptr<DIR, int (*)(DIR*)> opened{::opendir(path.c_str()), &::closedir};
+  if (!opened) {
+    if (errno == ENOENT) return numbers;
+    return errno_error("open " + path, errno);
+  }
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): a stream of our own
+  while (const dirent* entry = ::readdir(opened.get())) {
+    if (const auto number = number_of(static_cast<const char*>(entry->d_name))) numbers.push_back(*number);
+  }
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
+/// Errors: Malformed, Io
+Result<std::optional<unsigned>> current_number(const std::string& path) {
+  const std::string link = path + "/" + std::string{kCurrent};
+  std::array<char, 32> target{};
+  const ssize_t length = ::readlink(link.c_str(), target.data(), target.size());
+  if (length < 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return std::optional<unsigned>{};
+    return errno_error("read the link " + link, errno);
+  }
+  const auto number = number_of({target.data(), static_cast<std::size_t>(length)});
+  if (!number) return Error{ErrorKind::Malformed, link + " leads to no generation"};
+  return number;
+}
+
+/// Who works as root hands what it makes to the owner of the directory above: the agent, which must read it.
+Result<void> hand_over(const std::string& path, const std::string& above) {
+  struct stat about {};
+  if (::geteuid() != 0 || ::stat(above.c_str(), &about) != 0 || about.st_uid == 0) return {};
+  if (::lchown(path.c_str(), about.st_uid, about.st_gid) != 0) return errno_error("give " + path + " to the agent", errno);
+  return {};
+}
+
+Result<void> make_directory(const std::string& path, const std::string& above) {
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return errno_error("make " + path, errno);
+  TRY(hand_over(path, above));
+  return sync_directory_of(path);
+}
+
+}  // namespace
+
+std::string identity_directory(const std::string& state_directory) { return state_directory + "/identity"; }
+std::string current_certificate_file(const std::string& directory) { return directory + "/current/certificate.pem"; }
+
+void use_identity(const std::string& directory, LinkOptions& options) {
+  if (!options.certificate_file.empty() || !options.key_file.empty()) return;
+  const std::string certificate = current_certificate_file(directory);
+  if (!is_there(certificate)) return;
+  options.certificate_file = certificate;
+  options.key_file = directory + "/current/key.pem";
+}
+
+Result<IdentityDirectory> IdentityDirectory::open(std::string path) {
+  IdentityDirectory identity{std::move(path)};
+  TRY(identity.look());
+  return identity;
+}
+
+IdentityDirectory::Generation IdentityDirectory::generation(unsigned number) const {
+  const std::string place = path_ + "/" + std::to_string(number) + "/";
+  return {number, place + "key.pem", place + "request.pem", place + "certificate.pem", is_there(place + "certificate.pem")};
+}
+
+Result<void> IdentityDirectory::look() {
+  const auto in_use = TRY(current_number(path_));
+  const auto numbers = TRY(numbers_in(path_));
+  current_.reset();
+  pending_.reset();
+  if (in_use) {
+    current_ = generation(*in_use);
+    if (!current_->has_certificate) {
+      return Error{ErrorKind::Malformed, path_ + "/current leads to a generation without a certificate"};
+    }
+  }
+  // Without its key a generation is nothing: its making was cut off.
+  if (!numbers.empty() && numbers.back() > in_use.value_or(0)) {
+    Generation newest = generation(numbers.back());
+    if (is_there(newest.key_file)) pending_ = std::move(newest);
+  }
+  return {};
+}
+
+Result<void> IdentityDirectory::request(KeyKind kind, const std::string& subject) {
+  if (pending_ && pending_->has_certificate) {
+    return Error{ErrorKind::Full, "a renewed certificate is there and not yet in use; take it into use or discard it first"};
+  }
+  const std::string above = path_.substr(0, path_.rfind('/'));
+  TRY(make_directory(path_, above));
+  Generation next = pending_ ? *pending_ : generation(current_ ? current_->number + 1 : 1);
+  TRY(make_directory(path_ + "/" + std::to_string(next.number), path_));
+  auto key = pending_ ? DeviceKey::read(next.key_file) : DeviceKey::generate(kind);
+  if (!key) return std::move(key).error();
+  const std::string request = TRY(key->signing_request(subject));
+  if (!pending_) {
+    TRY(key->write(next.key_file));
+    TRY(hand_over(next.key_file, path_));
+  }
+  pending_ = next;
+  TRY(replace_file_durably(next.request_file, request, 0644));
+  return hand_over(next.request_file, path_);
+}
+
+Result<void> IdentityDirectory::install(const std::string& chain_pem, UtcTime now) {
+  if (!pending_) return Error{ErrorKind::NotPresent, "no certificate was asked for; make a request first"};
+  if (chain_pem.size() > kChainBytesMax) return Error{ErrorKind::Malformed, "the chain is larger than 64 KiB"};
+  const auto key = TRY(DeviceKey::read(pending_->key_file));
+  const auto certificate = TRY(DeviceCertificate::parse(chain_pem));
+  TRY(check_belongs(chain_pem, key));
+  if (age_of(certificate, now) == CertificateAge::expired) {
+    return Error{ErrorKind::Denied, "the certificate expired at " + to_rfc3339(certificate.not_after)};
+  }
+  TRY(replace_file_durably(pending_->certificate_file, chain_pem, 0644));
+  pending_->has_certificate = true;
+  return hand_over(pending_->certificate_file, path_);
+}
+
+Result<void> IdentityDirectory::adopt() {
+  if (!pending_ || !pending_->has_certificate) {
+    return Error{ErrorKind::NotPresent, "there is no renewed certificate to take into use"};
+  }
+  const std::string link = path_ + "/" + std::string{kCurrent};
+  const std::string next = link + ".new";
+  if (::unlink(next.c_str()) != 0 && errno != ENOENT) return errno_error("remove " + next, errno);
+  if (::symlink(std::to_string(pending_->number).c_str(), next.c_str()) != 0) return errno_error("make " + next, errno);
+  TRY(hand_over(next, path_));
+  if (::rename(next.c_str(), link.c_str()) != 0) return errno_error("rename " + next, errno);
+  TRY(sync_directory_of(link));
+  current_ = std::move(pending_);
+  pending_.reset();
+  return remove_others_than_current();
+}
+
+Result<void> IdentityDirectory::discard() {
+  if (!pending_) return Error{ErrorKind::NotPresent, "there is nothing to discard"};
+  pending_.reset();
+  return remove_others_than_current();
+}
+
+Result<void> IdentityDirectory::remove_others_than_current() {
+  for (const unsigned number : TRY(numbers_in(path_))) {
+    if (current_ && number == current_->number) continue;
+    const Generation old = generation(number);
+    // The key last: what has a key is still a generation to a look in between.
+    for (const std::string& file : {old.certificate_file, old.request_file, old.key_file}) {
+      TRY(remove_file_durably(file + ".new"));  // of a replacement that was cut off
+      TRY(remove_file_durably(file));
+    }
+    const std::string place = path_ + "/" + std::to_string(number);
+    if (::rmdir(place.c_str()) != 0 && errno != ENOENT) return errno_error("remove " + place, errno);
+  }
+  return sync_directory_of(path_ + "/" + std::string{kCurrent});
+}
+
+}  // namespace fieldpost

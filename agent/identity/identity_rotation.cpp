@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/identity/identity_rotation.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "platform/crc32c.hpp"
+#include "platform/durable_file.hpp"
+
+namespace fieldpost {
+namespace {
+
+constexpr std::size_t kCertificateBytesMax = 64U << 10U;
+
+Result<DeviceCertificate> certificate_of(const IdentityDirectory::Generation& generation) {
+  return DeviceCertificate::parse(TRY(read_file(generation.certificate_file, kCertificateBytesMax)));
+}
+
+/// Devices that got their certificates on one day do not ask on one day: each has its own place in a twentieth of the
+/// life, of three days at most.
+nanoseconds spread(const std::string& subject, nanoseconds life) {
+  constexpr nanoseconds kSpreadMax = std::chrono::hours{72};
+  constexpr std::int64_t kParts = 1 << 16;
+  const auto part = static_cast<std::int64_t>(crc32c(std::as_bytes(std::span{subject})) % kParts);
+  return std::clamp(life / 20, nanoseconds{0}, kSpreadMax) / kParts * part;
+}
+
+}  // namespace
+
+std::string_view to_string(IdentityRotation::State state) noexcept {
+  switch (state) {
+    case IdentityRotation::State::idle: return "idle";
+    case IdentityRotation::State::working: return "working";
+    case IdentityRotation::State::asking: return "asking";
+    case IdentityRotation::State::proving: return "proving";
+    case IdentityRotation::State::waiting: return "waiting";
+  }
+  return "?";
+}
+
+IdentityRotation::IdentityRotation(EventLoop& loop, Log& log, std::string directory, IdentityOptions options,
+                                   SigningAuthority& authority, Prove prove)
+    : loop_{loop},
+      log_{log},
+      directory_{std::move(directory)},
+      options_{std::move(options)},
+      authority_{authority},
+      prove_{std::move(prove)} {}
+
+IdentityRotation::~IdentityRotation() = default;
+
+void IdentityRotation::start() {
+  next_look_ = loop_.after(kFirstLook, [this] { look(); });
+}
+
+UtcTime IdentityRotation::certain_time() const {
+  // An unsynchronised clock may be anywhere; the floor is over for certain. A new certificate is refused as expired by
+  // what is certain only; whether the old one is due is asked of the best guess, for renewed too early does no harm.
+  const UtcReading utc = loop_.clock().utc();
+  return utc.synchronised ? utc.time : loop_.clock().floor();
+}
+
+bool IdentityRotation::is_due(const DeviceCertificate& certificate) const {
+  const nanoseconds life = certificate.not_after - std::max(certificate.not_before, UtcTime{});
+  const UtcTime due = options_.renew_after ? certificate.not_before + *options_.renew_after
+                                           : renewal_due(certificate) + spread(options_.subject, life);
+  return loop_.clock().utc_above_floor().time >= due;
+}
+
+void IdentityRotation::work(std::function<Result<IdentityDirectory>()> job, std::function<void(IdentityDirectory)> then) {
+  status_.state = State::working;
+  next_look_.reset();
+  // The thread lives for the step only: there is one in months.
+  if (!worker_) worker_ = Worker::start(loop_, "identity", 2);
+  auto found = std::make_shared<std::optional<Result<IdentityDirectory>>>();
+  const std::uint64_t turn = ++turn_;
+  const auto done = [this, turn, found, then = std::move(then)] {
+    if (turn != turn_) return;  // an answer came meanwhile, and has been looked at since
+    if (**found) {
+      then(std::move(***found));
+    } else {
+      pause(kLookInterval, (*found)->error());
+    }
+  };
+  if (worker_ == nullptr || !worker_->submit([found, job = std::move(job)] { *found = job(); }, done)) {
+    pause(kUnreachablePause, {ErrorKind::Unavailable, "no thread to be had"});
+  }
+}
+
+void IdentityRotation::look() {
+  work([directory = directory_] { return IdentityDirectory::open(directory); },
+       [this](IdentityDirectory identity) { go_on(std::move(identity)); });
+}
+
+void IdentityRotation::go_on(IdentityDirectory identity) {
+  status_.certificate.reset();
+  if (identity.current()) {
+    auto certificate = certificate_of(*identity.current());
+    if (certificate) status_.certificate = std::move(*certificate);
+    if (!told_) tell();
+  }
+  if (identity.pending() && identity.pending()->has_certificate) {
+    prove(identity);
+  } else if (identity.pending()) {
+    ask(identity);
+  } else if (status_.certificate && is_due(*status_.certificate)) {
+    log_.info("certificate is to be renewed", {{"valid_until", to_rfc3339(status_.certificate->not_after)}});
+    work(
+        [directory = directory_, key = options_.key, subject = options_.subject]() -> Result<IdentityDirectory> {
+          auto opened = TRY(IdentityDirectory::open(directory));
+          TRY(opened.request(key, subject));
+          return opened;
+        },
+        [this](IdentityDirectory asked) { ask(asked); });
+  } else {
+    rest(State::idle, kLookInterval);
+  }
+}
+
+void IdentityRotation::rest(State state, nanoseconds time) {
+  status_.state = state;
+  worker_.reset();
+  next_look_ = loop_.after(time, [this] { look(); });
+}
+
+void IdentityRotation::ask(const IdentityDirectory& identity) {
+  const auto request = read_file(identity.pending()->request_file, kCertificateBytesMax);
+  if (!request) {
+    pause(kLookInterval, request.error());
+    return;
+  }
+  const auto asked = authority_.ask(*request, [this](Result<std::string> chain) {
+    if (status_.state == State::proving) return;
+    if (chain) {
+      take(*chain);
+    } else {
+      pause(kLongPause, chain.error());
+    }
+  });
+  if (!asked) {
+    pause(kUnreachablePause, asked.error());
+    return;
+  }
+  // Then it is said again: the one who answers may not have been there.
+  rest(State::asking, kLookInterval);
+}
+
+void IdentityRotation::take(const std::string& chain_pem) {
+  work(
+      [directory = directory_, chain_pem, now = certain_time()]() -> Result<IdentityDirectory> {
+        auto opened = TRY(IdentityDirectory::open(directory));
+        TRY(opened.install(chain_pem, now));
+        return opened;
+      },
+      [this](IdentityDirectory installed) { prove(installed); });
+}
+
+void IdentityRotation::prove(const IdentityDirectory& identity) {
+  status_.state = State::proving;
+  prove_(*identity.pending(), [this](const Result<void>& outcome) { proved(outcome); });
+}
+
+void IdentityRotation::proved(const Result<void>& outcome) {
+  if (!outcome && ++proofs_failed_ < kProofsMax) {
+    pause(kProofPause, outcome.error().with_context("the broker did not take the new certificate"));
+    return;
+  }
+  const bool taken = outcome.has_value();
+  const Error refusal = taken ? Error{ErrorKind::Bug, ""} : outcome.error().with_context("the new certificate is given up");
+  proofs_failed_ = 0;
+  work(
+      [directory = directory_, taken]() -> Result<IdentityDirectory> {
+        auto opened = TRY(IdentityDirectory::open(directory));
+        TRY(taken ? opened.adopt() : opened.discard());
+        return opened;
+      },
+      [this, taken, refusal](const IdentityDirectory& identity) {
+        if (!taken) {
+          pause(kLongPause, refusal);
+          return;
+        }
+        ++status_.renewals;
+        status_.last_error.clear();
+        if (const auto certificate = certificate_of(*identity.current())) {
+          log_.info("certificate renewed", {{"serial", certificate->serial}, {"valid_until", to_rfc3339(certificate->not_after)}});
+          status_.certificate = *certificate;
+          tell();
+        }
+        // Not at once again, whatever was configured, and wherever the clock stands.
+        rest(State::idle, kLongPause);
+      });
+}
+
+void IdentityRotation::tell() {
+  if (!status_.certificate) return;
+  told_ = true;
+  authority_.tell_in_use(*status_.certificate, [this](const Result<void>& heard) {
+    if (!heard) next_telling_ = loop_.after(kTellPause, [this] { tell(); });
+  });
+}
+
+void IdentityRotation::pause(nanoseconds time, const Error& error) {
+  if (status_.last_error != error.sentence() && error.kind() != ErrorKind::Unavailable) {
+    log_.warn("certificate could not be renewed, the one in use stays", {{"error", error.sentence()}});
+  }
+  status_.last_error = error.sentence();
+  rest(State::waiting, time);
+}
+
+}  // namespace fieldpost

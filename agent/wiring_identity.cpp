@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/wiring_identity.hpp"
+
+#include <utility>
+
+#include "platform/durable_file.hpp"
+
+namespace fieldpost {
+namespace {
+
+constexpr std::size_t kCertificateBytesMax = 1U << 20U;
+
+/// Of the link's own file; whatever is wrong with it the link has said.
+std::optional<DeviceCertificate> certificate_of(const LinkOptions& options) {
+  if (options.certificate_file.empty()) return std::nullopt;
+  const auto chain = read_file(options.certificate_file, kCertificateBytesMax);
+  auto certificate = chain ? DeviceCertificate::parse(*chain) : Result<DeviceCertificate>{chain.error()};
+  return certificate ? std::optional{std::move(*certificate)} : std::nullopt;
+}
+
+}  // namespace
+
+WiredIdentity::WiredIdentity(EventLoop& loop, Log& log, const Configuration& configuration, Link& link)
+    : loop_{loop}, log_{log}, configuration_{configuration} {
+  if (configuration.identity.authority == IdentityOptions::Authority::none) return;
+  authority_ = std::make_unique<MqttAuthority>(
+      link, configuration.topic_prefix + "/" + configuration.device_name + "/certificate");
+  rotation_ = std::make_unique<IdentityRotation>(
+      loop, log, identity_directory(configuration.state_directory), configuration.identity, *authority_,
+      [this](const IdentityDirectory::Generation& generation, std::function<void(Result<void>)> done) {
+        prove(generation, std::move(done));
+      });
+}
+
+void WiredIdentity::start() {
+  if (next_look_) return;
+  look();
+  next_look_ = loop_.every(loop_.clock().now() + kLookInterval, kLookInterval, [this] { look(); });
+  if (rotation_) rotation_->start();
+}
+
+void WiredIdentity::look() {
+  certificate_ = certificate_of(configuration_.link);
+  if (!certificate_) return;
+  const CertificateAge age = age_of(*certificate_, loop_.clock().utc_above_floor().time);
+  if (age != told_ && age != CertificateAge::valid) {
+    log_.warn("the device's certificate is " + std::string{to_string(age)},
+              {{"subject", certificate_->subject},
+               {"valid_from", to_rfc3339(certificate_->not_before)},
+               {"valid_until", to_rfc3339(certificate_->not_after)}});
+  }
+  told_ = age;
+}
+
+void WiredIdentity::prove(const IdentityDirectory::Generation& generation, std::function<void(Result<void>)> done) {
+  LinkOptions options = configuration_.link;
+  options.certificate_file = generation.certificate_file;
+  options.key_file = generation.key_file;
+  options.key_password.clear();
+  auto proof = IdentityProof::begin(loop_, log_, std::move(options), [this, done](Result<void> outcome) {
+    // Later, for the proof may not be destroyed from within.
+    loop_.post([this, done, outcome = std::move(outcome)] {
+      proof_.reset();
+      done(outcome);
+    });
+  });
+  if (proof) {
+    proof_ = std::move(*proof);
+  } else {
+    done(std::move(proof).error());
+  }
+}
+
+StatusDocument::Identity WiredIdentity::status() const {
+  StatusDocument::Identity identity;
+  const auto& renewed = rotation_ ? rotation_->status().certificate : certificate_;
+  if (const auto& certificate = renewed ? renewed : certificate_) {
+    identity.subject = certificate->subject;
+    identity.not_after = certificate->not_after;
+    identity.age = to_string(age_of(*certificate, loop_.clock().utc_above_floor().time));
+  }
+  if (rotation_) {
+    identity.renewal = to_string(rotation_->status().state);
+    identity.last_error = rotation_->status().last_error;
+    identity.renewals = rotation_->status().renewals;
+  }
+  return identity;
+}
+
+}  // namespace fieldpost

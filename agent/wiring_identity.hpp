@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Joins the identity to the rest: what `status` says of the certificate in use, and its renewal with the authority that
+// the configuration names and with proofs over the link's own options.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "agent/cloud/mqtt_authority.hpp"
+#include "agent/configuration/configuration.hpp"
+#include "agent/identity/identity_proof.hpp"
+#include "agent/identity/identity_rotation.hpp"
+#include "agent/local/status_document.hpp"
+
+namespace fieldpost {
+
+class WiredIdentity {
+ public:
+  /// All lent, all outlive it.
+  WiredIdentity(EventLoop& loop, Log& log, const Configuration& configuration, Link& link);
+
+  void start();
+  StatusDocument::Identity status() const;
+
+  static constexpr nanoseconds kLookInterval = std::chrono::hours{1};
+
+ private:
+  void look();
+  void prove(const IdentityDirectory::Generation& generation, std::function<void(Result<void>)> done);
+
+  EventLoop& loop_;
+  Log& log_;
+  const Configuration& configuration_;
+  std::optional<DeviceCertificate> certificate_;  ///< in use, as of the last look
+  CertificateAge told_ = CertificateAge::valid;
+  /// Both only where the configuration names an authority.
+  std::unique_ptr<MqttAuthority> authority_;
+  std::unique_ptr<IdentityRotation> rotation_;
+  std::unique_ptr<IdentityProof> proof_;
+  Subscription next_look_;
+};
+
+}  // namespace fieldpost

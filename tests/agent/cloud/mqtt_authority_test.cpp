@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/cloud/mqtt_authority.hpp"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "platform/json.hpp"
+
+namespace fieldpost {
+namespace {
+
+/// Keeps what is published, and lets the test speak on what was subscribed.
+class ListeningLink final : public Link {
+ public:
+  void start() override {}
+  void stop(std::function<void()> done) override { done(); }
+  Result<void> publish(Message message, PublishDone done) override {
+    if (!up) return Error{ErrorKind::Unavailable, "not connected"};
+    published.push_back(std::move(message));
+    done({});
+    return {};
+  }
+  void subscribe(std::string filter, int, std::function<void(std::string_view, std::string_view)> given) override {
+    subscribed = std::move(filter);
+    receive = std::move(given);
+  }
+  bool connected() const override { return up; }
+  std::size_t window() const override { return 1; }
+  std::size_t window_bytes() const override { return 1U << 20U; }
+  LinkStatus status() const override { return {}; }
+  void on_change(std::function<void(LinkState)>) override {}
+
+  bool up = true;
+  std::vector<Message> published;
+  std::string subscribed;
+  std::function<void(std::string_view, std::string_view)> receive;
+};
+
+struct MqttAuthorityTest : testing::Test {
+  void say(const std::string& payload) { link.receive(link.subscribed, payload); }
+  std::string id() { return *Json::parse(link.published.back().payload)->at("id")->string(); }
+  void ask(const std::string& request = "REQUEST") {
+    ASSERT_TRUE(authority.ask(request, [this](Result<std::string> answer) { answers.push_back(std::move(answer)); }));
+  }
+
+  ListeningLink link;
+  MqttAuthority authority{link, "fieldpost/gw-1/certificate"};
+  std::vector<Result<std::string>> answers;
+};
+
+TEST_F(MqttAuthorityTest, PublishesTheRequestWithItsName) {
+  ask();
+  EXPECT_EQ(link.subscribed, "fieldpost/gw-1/certificate/answer");
+  ASSERT_EQ(link.published.size(), 1U);
+  EXPECT_EQ(link.published[0].topic, "fieldpost/gw-1/certificate/request");
+  EXPECT_EQ(Json::parse(link.published[0].payload)->at("request")->string(), "REQUEST");
+  const std::string first = id();
+  ask();
+  EXPECT_EQ(id(), first);
+  ask("ANOTHER");
+  EXPECT_NE(id(), first);
+}
+
+TEST_F(MqttAuthorityTest, GivesTheAnswerOnce) {
+  ask();
+  const std::string answer = R"({"id":")" + id() + R"(","certificate":"CHAIN"})";
+  say(answer);
+  say(answer);
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(*answers[0], "CHAIN");
+}
+
+TEST_F(MqttAuthorityTest, GivesTheAuthoritysWordsWhenItRefuses) {
+  ask();
+  say(R"({"id":")" + id() + R"(","error":"unknown device"})");
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(answers[0].error().kind(), ErrorKind::Denied);
+  EXPECT_NE(answers[0].error().sentence().find("unknown device"), std::string::npos);
+}
+
+TEST_F(MqttAuthorityTest, TakesNothingElseForAnAnswer) {
+  say(R"({"id":"00000000","certificate":"CHAIN"})");  // nobody asked
+  ask();
+  for (const std::string& payload :
+       {std::string{}, std::string{"{"}, std::string{"[]"}, std::string{R"({"certificate":"CHAIN"})"},
+        std::string{R"({"id":"00000000","certificate":"CHAIN"})"}, R"({"id":")" + id() + R"("})",
+        R"({"id":")" + id() + R"(","certificate":7})", R"({"id":")" + id() + R"(","certificate":")" + std::string(200'000, 'x') + "\"}"}) {
+    say(payload);
+  }
+  EXPECT_TRUE(answers.empty());
+}
+
+TEST_F(MqttAuthorityTest, SaysWhenItCannotBeReached) {
+  link.up = false;
+  const auto asked = authority.ask("REQUEST", [](const Result<std::string>&) { FAIL(); });
+  ASSERT_FALSE(asked);
+  EXPECT_EQ(asked.error().kind(), ErrorKind::Unavailable);
+}
+
+TEST_F(MqttAuthorityTest, TellsWhatIsInUse) {
+  DeviceCertificate certificate;
+  certificate.serial = "0a:1b";
+  certificate.subject = "CN=gw-1";
+  int heard = 0;
+  authority.tell_in_use(certificate, [&heard](const Result<void>& result) { heard += result ? 1 : 0; });
+  EXPECT_EQ(heard, 1);
+  EXPECT_EQ(link.published[0].topic, "fieldpost/gw-1/certificate/in_use");
+  EXPECT_EQ(Json::parse(link.published[0].payload)->at("serial")->string(), "0a:1b");
+  link.up = false;
+  authority.tell_in_use(certificate, [&heard](const Result<void>& result) { heard += result ? 0 : 10; });
+  EXPECT_EQ(heard, 11);
+}
+
+}  // namespace
+}  // namespace fieldpost
