@@ -18,6 +18,16 @@ std::string id_of(const std::string& request) {
   return text.data();
 }
 
+/// Seldom and small: it need not wait behind a backlog.
+Link::Message message(std::string topic, std::string payload) {
+  Link::Message made;
+  made.topic = std::move(topic);
+  made.payload = std::move(payload);
+  made.content_type = "application/json";
+  made.urgency = Link::Urgency::urgent;
+  return made;
+}
+
 }  // namespace
 
 MqttAuthority::MqttAuthority(Link& link, std::string place) : link_{link}, place_{std::move(place)} {
@@ -28,8 +38,9 @@ Result<void> MqttAuthority::ask(const std::string& request_pem, Answer answer) {
   JsonWriter json;
   const std::string id = id_of(request_pem);
   json.begin_object().member("id", id).member("request", request_pem).end_object();
-  TRY(link_.publish({.topic = place_ + "/request", .payload = std::move(json).take(), .content_type = "application/json"},
-                    [](const Result<void>&) {}));
+  const auto published = link_.publish(message(place_ + "/request", std::move(json).take()), [](const Result<void>&) {});
+  // Whatever it is, it passes: not connected, or a window full of readings.
+  if (!published) return Error{ErrorKind::Unavailable, published.error().sentence()};
   id_ = id;
   answer_ = std::move(answer);
   return {};
@@ -39,8 +50,7 @@ void MqttAuthority::tell_in_use(const DeviceCertificate& certificate, std::funct
   JsonWriter json;
   json.begin_object().member("serial", certificate.serial).member("subject", certificate.subject);
   json.member("not_after", to_rfc3339(certificate.not_after)).end_object();
-  const auto published = link_.publish(
-      {.topic = place_ + "/in_use", .payload = std::move(json).take(), .content_type = "application/json"}, done);
+  const auto published = link_.publish(message(place_ + "/in_use", std::move(json).take()), done);
   if (!published) done(published.error());
 }
 

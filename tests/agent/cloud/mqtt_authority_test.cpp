@@ -26,8 +26,8 @@ class ListeningLink final : public Link {
     receive = std::move(given);
   }
   bool connected() const override { return up; }
-  std::size_t window() const override { return 1; }
-  std::size_t window_bytes() const override { return 1U << 20U; }
+  std::size_t window(Urgency) const override { return 1; }
+  std::size_t window_bytes(Urgency) const override { return 1U << 20U; }
   LinkStatus status() const override { return {}; }
   void on_change(std::function<void(LinkState)>) override {}
 
