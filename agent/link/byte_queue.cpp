@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// See byte_queue.hpp. The head moves forward as bytes leave; the rest moves down only once half
-// of the memory lies behind it, so each byte is copied about once on average. Memory of a burst is
-// given back when the queue runs empty.
+// See byte_queue.hpp. The head moves forward as bytes leave; the rest moves down only when there is no room behind it and half
+// of the memory lies before it, so each byte is copied about once on average. Memory of a burst is given back when the queue runs
+// empty.
 #include "agent/link/byte_queue.hpp"
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace fieldpost {
 
@@ -18,34 +19,53 @@ constexpr std::size_t kKeptWhenEmpty = 4U << 10U;
 
 std::size_t ByteQueue::push(std::span<const std::uint8_t> bytes) {
   const std::size_t count = std::min(bytes.size(), room());
-  bytes_.insert(bytes_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(count));
+  make_room(count);
+  std::copy_n(bytes.begin(), count, memory_.get() + end_);
+  end_ += count;
   return count;
 }
 
 std::span<std::uint8_t> ByteQueue::reserve(std::size_t most) {
   assert(reserved_ == 0);
   reserved_ = std::min(most, room());
-  bytes_.resize(bytes_.size() + reserved_);
-  return std::span{bytes_}.last(reserved_);
+  make_room(reserved_);
+  return {memory_.get() + end_, reserved_};
 }
 
 void ByteQueue::commit(std::size_t count) {
   assert(count <= reserved_);
-  bytes_.resize(bytes_.size() - (reserved_ - count));
+  end_ += count;
   reserved_ = 0;
+  shrink_when_empty();
 }
 
 void ByteQueue::pop(std::size_t count) {
   assert(count <= size());
   head_ += count;
-  if (head_ == bytes_.size()) {
-    head_ = 0;
-    bytes_.clear();
-    if (bytes_.capacity() > kKeptWhenEmpty) bytes_.shrink_to_fit();
-  } else if (head_ > bytes_.size() / 2) {
-    bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(head_));
-    head_ = 0;
+  shrink_when_empty();
+}
+
+void ByteQueue::make_room(std::size_t count) {
+  if (count <= capacity_ - end_) return;
+  const std::size_t kept = size();
+  if (kept + count > capacity_ || kept > capacity_ / 2) {
+    capacity_ = std::max(kept + count, 2 * kept);
+    auto wider = std::make_unique_for_overwrite<std::uint8_t[]>(capacity_);
+    std::copy_n(memory_.get() + head_, kept, wider.get());
+    memory_ = std::move(wider);
+  } else {
+    std::copy_n(memory_.get() + head_, kept, memory_.get());
   }
+  head_ = 0;
+  end_ = kept;
+}
+
+void ByteQueue::shrink_when_empty() {
+  if (!empty()) return;
+  head_ = end_ = 0;
+  if (capacity_ <= kKeptWhenEmpty) return;
+  memory_.reset();
+  capacity_ = 0;
 }
 
 }  // namespace fieldpost

@@ -6,8 +6,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
-#include <vector>
 
 namespace fieldpost {
 
@@ -15,7 +15,7 @@ class ByteQueue {
  public:
   explicit ByteQueue(std::size_t bytes_max) : bytes_max_{bytes_max} {}
 
-  std::size_t size() const noexcept { return bytes_.size() - head_; }
+  std::size_t size() const noexcept { return end_ - head_; }
   bool empty() const noexcept { return size() == 0; }
   std::size_t room() const noexcept { return bytes_max_ - size(); }
   std::size_t bytes_max() const noexcept { return bytes_max_; }
@@ -30,14 +30,19 @@ class ByteQueue {
   void commit(std::size_t count);
 
   /// All bytes that wait, oldest first; invalid after the queue changes.
-  std::span<const std::uint8_t> front() const noexcept { return std::span{bytes_}.subspan(head_); }
+  std::span<const std::uint8_t> front() const noexcept { return {memory_.get() + head_, size()}; }
   void pop(std::size_t count);
   void clear() { pop(size()); }
 
  private:
+  void make_room(std::size_t count);
+  void shrink_when_empty();
+
   std::size_t bytes_max_;
-  std::vector<std::uint8_t> bytes_;
+  std::unique_ptr<std::uint8_t[]> memory_;  ///< not a vector, which would write zeros where recv() is about to write
+  std::size_t capacity_ = 0;
   std::size_t head_ = 0;
+  std::size_t end_ = 0;
   std::size_t reserved_ = 0;
 };
 

@@ -58,7 +58,15 @@ TEST(ByteQueue, BehavesLikeADequeUnderRandomUse) {
     if (random() % 2 == 0) {
       std::vector<std::uint8_t> some(random() % 300);
       for (auto& byte : some) byte = static_cast<std::uint8_t>(random());
-      const auto taken = queue.push(some);
+      std::size_t taken = 0;
+      if (random() % 2 == 0) {
+        taken = queue.push(some);
+      } else {
+        const auto space = queue.reserve(some.size() + random() % 100);
+        taken = std::min(space.size(), some.size());
+        std::copy_n(some.begin(), taken, space.begin());
+        queue.commit(taken);
+      }
       model.insert(model.end(), some.begin(), some.begin() + static_cast<std::ptrdiff_t>(taken));
       ASSERT_LE(model.size(), 1000U);
     } else {
