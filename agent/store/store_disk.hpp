@@ -73,7 +73,7 @@ class StoreDisk {
   std::vector<OutboxRow> fetch(Lane lane, std::int64_t after, std::size_t count, std::size_t bytes_max,
                                std::array<std::uint64_t, kLanes.size()>& dropped);
 
-  /// What fetch() would give, without handing it out.
+  /// What fetch() would give, without handing it out: for who judges what is there, and sends nothing.
   std::vector<OutboxRow> peek(Lane lane, std::int64_t after, std::size_t count, std::size_t bytes_max,
                               std::array<std::uint64_t, kLanes.size()>& dropped);
 

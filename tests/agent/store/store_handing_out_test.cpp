@@ -74,6 +74,23 @@ TEST_F(StoreHandingOutTest, KeepsWhatIsOnItsWayUntilItIsReleased) {
   EXPECT_EQ(accounted_for(), added_);
 }
 
+TEST_F(StoreHandingOutTest, GivesWhatIsBehindSegmentsThatAreAcknowledgedAndNotDeletedYet) {
+  open();
+  for (int i = 0; i < 3; ++i) {
+    add_samples();
+    ASSERT_TRUE(flush());
+  }
+  const auto all = fetch(Lane::live);
+  ASSERT_EQ(all.size(), 3U);
+  store_->acknowledge(all[0]);
+  store_->acknowledge(all[1]);
+  const auto behind = fetch(Lane::live, 0, 1);
+  ASSERT_EQ(behind.size(), 1U);
+  EXPECT_EQ(behind[0].row, all[2].row);
+  store_->acknowledge(all[2]);
+  EXPECT_TRUE(fetch(Lane::live, 0, 1).empty());
+}
+
 TEST_F(StoreHandingOutTest, KeepsWhatWasSentThoughTheRestOfItsLaneIsReleased) {
   options_.quota_bytes = 256 << 10;
   options_.thin_window = milliseconds{0};
