@@ -20,6 +20,7 @@ Result<std::unique_ptr<IdentityProof>> IdentityProof::begin(EventLoop& loop, Log
 
 void IdentityProof::look(LinkState state) {
   if (!done_ || (state != LinkState::connected && state != LinkState::waiting)) return;
+  if (state == LinkState::waiting && ++failures_ < kAttemptsMax) return;
   const auto done = std::exchange(done_, nullptr);
   Result<void> result;
   if (state == LinkState::waiting) result = Error{ErrorKind::Denied, link_->status().last_error};

@@ -14,7 +14,10 @@ namespace fieldpost {
 
 class IdentityProof {
  public:
-  /// `done` runs once on the loop: when the broker took us, or after the first attempt that failed.
+  /// Some clouds learn of a certificate by its first connection, drop that, and take the next (AWS JITP and JITR).
+  static constexpr int kAttemptsMax = 4;
+
+  /// `done` runs once on the loop: when the broker took us, or after kAttemptsMax failures with the link's pauses between them.
   /// The proof is not to be destroyed by `done` itself.
   /// Errors: as Link::make; through `done` Denied, with the sentence that the link has for it
   static Result<std::unique_ptr<IdentityProof>> begin(EventLoop& loop, Log& log, LinkOptions options,
@@ -26,6 +29,7 @@ class IdentityProof {
 
   std::unique_ptr<Link> link_;
   std::function<void(Result<void>)> done_;
+  int failures_ = 0;
 };
 
 }  // namespace fieldpost

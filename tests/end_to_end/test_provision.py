@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -76,6 +77,20 @@ def test_a_renewal_beside_a_running_agent(road):
     assert second["generation"] == first["generation"] + 1 and second["serial"] != first["serial"]
     assert not (agent.state_directory / "identity" / str(first["generation"])).exists()
     road.assert_all_well(agent)
+
+
+def test_a_cloud_that_takes_the_second_connection_only(road):
+    """As AWS JITP: the first connection makes the certificate known, and is dropped. Here nobody listens at first."""
+    agent = road.agent(certificate=None, sections=RAMPS)
+    chain = asked(agent, road.authority)
+    road.broker.stop()
+    with subprocess.Popen([agent.binary, "provision", "--config", agent.configuration_file, "--install", chain],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as installing:
+        time.sleep(0.5)
+        road.broker.start()
+        said, complained = installing.communicate(timeout=60)
+    assert installing.returncode == 0, complained
+    assert "in use" in said
 
 
 class Signer:

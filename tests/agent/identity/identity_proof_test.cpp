@@ -14,6 +14,7 @@ TEST(IdentityProof, FailsOnceAndWithTheLinksSentence) {
   CollectingLog log{clock};
   const auto loop = make_event_loop(clock);
   LinkOptions options;
+  options.backoff_first = options.backoff_max = milliseconds{1};
   options.url = "mqtt://127.0.0.1:1";  // nobody listens there
   options.plaintext_allowed = true;
   options.client_id = "gw-1";
