@@ -133,10 +133,10 @@ class SyncTest : public testing::Test {
 
   void TearDown() override { store_->close(); }
 
-  void open_store() {
+  void open_store(seconds age_max = seconds{0}) {
     StoreOptions options;
     options.directory = directory_.path();
-    options.age_max = seconds{0};
+    options.age_max = age_max;
     store_ = std::make_unique<Store>(loop_, log_.log(), series_, options);
     ASSERT_TRUE(loop_.run_until([this] { return store_->status().disk_ok; }));
   }

@@ -253,6 +253,28 @@ TEST_F(SyncTest, SendsNothingThatTheStoreDroppedWhileTheConnectionWasLost) {
   EXPECT_EQ(FakeLink::seq_of(live->message), 6);
 }
 
+TEST_F(SyncTest, WhatTheBrokerMayHaveIsKeptAndWhatWasOnlyFetchedMayBeDropped) {
+  store_->close();
+  open_store(std::chrono::hours{1});
+  for (int i = 0; i < 6; ++i) store_segment();
+  make_sync();
+  link_.start();
+  ASSERT_TRUE(sent_reach(4));  // two more are fetched
+  link_.lose_connection();
+  for (int i = 0; i < 12; ++i) {
+    loop_.advance(std::chrono::minutes{10});
+    wait_for_fetches();
+  }
+  store_segment();  // 7, and what is too old goes
+  link_.sent.clear();
+  link_.start();
+  ASSERT_TRUE(loop_.run_until([this] {
+    link_.settle_all();
+    return std::find(link_.sent.begin(), link_.sent.end(), 7) != link_.sent.end();
+  }));
+  EXPECT_EQ(link_.sent_without({8}), (Seqs{1, 2, 3, 4, 7}));  // 8 tells of the gap
+}
+
 TEST_F(SyncTest, AFetchUnderWayWhenTheConnectionBreaksLeavesNoHole) {
   constexpr int kSegments = 2 * static_cast<int>(Sync::kFetchSegments);
   for (int i = 0; i < kSegments; ++i) store_segment();
