@@ -82,7 +82,7 @@ def parse_arguments(words=None):
     parser.add_argument("--seed", type=int, help="default: random, printed")
     parser.add_argument("--count", type=int, default=3, help="rounds over all scenes (3)")
     parser.add_argument("--seconds", type=float, default=20.0, help="length of a bad time (20)")
-    parser.add_argument("--backlog-seconds", type=float, default=120.0, help="how long the backlog gathers (120)")
+    parser.add_argument("--backlog-seconds", type=float, default=120.0, help="how long the backlog gathers (120); a third of it before alerts")
     parser.add_argument("--backlog-series", type=int, default=200, help="ramps read every 100 ms meanwhile (200)")
     parser.add_argument("--rate", type=int, default=200_000, help="bytes a second of the link while the backlog drains (200000)")
     parser.add_argument("--day-hours", type=int, default=24, help="what the outbox of scene day holds (24)")
@@ -211,23 +211,22 @@ def delay(stage, chance, violations):
 
 def backlog(stage, chance, violations):
     """The network is away while readings gather; then a narrow link must carry them and what is taken meanwhile."""
-    figures = drain(stage, stage.arguments.rate, violations)
+    figures = drain(stage, stage.arguments.rate, violations, stage.arguments.backlog_seconds)
     del figures["span"]
     return figures
 
 
-def drain(stage, rate, violations):
+def drain(stage, rate, violations, gather_seconds):
     """Lets a backlog gather, and drains it at `rate`; "span" is the time in which it did."""
-    arguments = stage.arguments
     stage.link.cut()
-    time.sleep(arguments.backlog_seconds)
+    time.sleep(gather_seconds)
     stage.link.shape(rate=rate)
     stage.link.mend()
     mended = boot_seconds()
     before = stage.consumer.count
     wait_until(lambda: stage.consumer.count > before, PATIENCE, "the first message after the outage")
     reconnected_after = boot_seconds() - mended
-    return {**follow(stage, rate, violations, 20 * arguments.backlog_seconds), "reconnected_after_max_ms": round(reconnected_after * 1000)}
+    return {**follow(stage, rate, violations, 40 * gather_seconds), "reconnected_after_max_ms": round(reconnected_after * 1000)}
 
 
 def follow(stage, rate, violations, patience):
@@ -261,7 +260,7 @@ def day(stage, chance, violations):
 def alerts(stage, chance, violations):
     """Alerts over a slow link that a backlog fills."""
     link = ALERT_LINKS[stage.name]
-    figures = drain(stage, link.rate, violations)
+    figures = drain(stage, link.rate, violations, stage.arguments.backlog_seconds / 3)
     ages = alert_ages(stage.consumer.snapshot(), *figures.pop("span"))
     if len(ages) < 5:
         violations.append(f"{len(ages)} alerts while the backlog drained: too few to judge by")
