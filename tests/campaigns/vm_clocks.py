@@ -121,11 +121,19 @@ class Stage:
         self.board.set_clock(offset, synchronised=self.believed)
 
     def synchronise(self):
-        """As NTP does."""
+        """As NTP does, by a step."""
+        self.steps += 1
         asked, known_at = boot_seconds(), self.board.clock()[0]
         self.board.set_clock(self.boot.offset, synchronised=True, error=max(0.005, 2 * self.boot.error))
-        time.sleep(3)  # it is looked at with each commit, every second
+        commits = self.log_lines("segment durable")
+        wait_until(lambda: self.log_lines("segment durable") >= commits + 2, PATIENCE, "two commits: each looks at the clock", every=1)
         self.boot.note_known(asked, boot_seconds(), known_at)
+
+    def learn_the_time_and_reconnect(self):
+        self.synchronise()
+        self.broker.start()
+        self.consumer.wait_subscribed()
+        self.wait_for_messages(trusted=True, more=12)
 
     def messages(self):
         return [(arrival.received, json.loads(arrival.payload)) for arrival in self.consumer.snapshot()]
@@ -138,7 +146,10 @@ class Stage:
         wait_until(lambda: count() >= wanted, PATIENCE, f"{more} more {'trusted' if trusted else 'marked'} messages", every=0.5)
 
     def wait_for_log(self, text):
-        wait_until(lambda: self.board.run(f"grep -c '{text}' /tmp/agent.log || true") != "0", PATIENCE, f"'{text}' in the agent's log", every=1)
+        wait_until(lambda: self.log_lines(text) > 0, PATIENCE, f"'{text}' in the agent's log", every=1)
+
+    def log_lines(self, text):
+        return int(self.board.run(f"grep -c '{text}' /tmp/agent.log || true"))
 
     def last_words(self):
         try:
@@ -155,11 +166,7 @@ def late_time(stage):
     stage.wait_for_messages(trusted=stage.believed)
     stage.broker.stop()
     time.sleep(10)
-    stage.steps += 1
-    stage.synchronise()
-    stage.broker.start()
-    stage.consumer.wait_subscribed()
-    stage.wait_for_messages(trusted=True, more=15)
+    stage.learn_the_time_and_reconnect()
 
 
 def stepped(stage):
@@ -183,11 +190,7 @@ def no_battery(stage):
     stage.board.power_off()
     stage.power_on(IN_1970)
     time.sleep(8)
-    stage.steps += 1
-    stage.synchronise()
-    stage.broker.start()
-    stage.consumer.wait_subscribed()
-    stage.wait_for_messages(trusted=True, more=10)
+    stage.learn_the_time_and_reconnect()
 
 
 def ten_years_ahead(stage):
@@ -196,7 +199,6 @@ def ten_years_ahead(stage):
     stage.power_on(TEN_YEARS_AHEAD)
     stage.wait_for_log("expired at")
     time.sleep(5)
-    stage.steps += 1
     stage.synchronise()
     stage.wait_for_messages(trusted=True, more=10)
     stage.board.power_off()
