@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // `fieldpost provision`: gives the device its identity. The key is made here and stays; a request goes out, a certificate
 // comes back, is tried at the broker, and only then taken into use.
+#include <algorithm>
+
 #include "agent/build_facts.hpp"
+#include "agent/cloud/aws_claim.hpp"
 #include "agent/commands/command.hpp"
 #include "agent/configuration/configuration.hpp"
 #include "agent/identity/identity_directory.hpp"
@@ -19,6 +22,10 @@ constexpr CommandOption kOptions[] = {
     {"--subject", "NAME", "with --request: whose it is; default: as in [identity], CN=<device name>"},
     {"--key", "KIND", "with --request: kind of the key; default: as in [identity], p256", kKeyKinds},
     {"--install", "FILE", "take over the certificate (PEM chain, own first), try it, use it"},
+    {"--claim", "TEMPLATE", "AWS: signed and registered through this provisioning template"},
+    {"--claim-certificate", "FILE", "with --claim: the batch's claim certificate (PEM)"},
+    {"--claim-key", "FILE", "with --claim: its key"},
+    {"--parameters", "LIST", "with --claim: what the template asks for: SerialNumber=123,Model=B"},
     {"--unproved", "", "with --install: use it without trying it at the broker"},
     {"--discard", "", "forget a request or certificate that is not in use"},
     {"--format", "FORMAT", "what is there: lines for people, or one JSON document", "text|json"},
@@ -127,11 +134,61 @@ Result<void> prove(const IdentityDirectory& identity, LinkOptions options, const
   return result;
 }
 
-ExitCode install(IdentityDirectory& identity, const Arguments& arguments, const Configuration& configuration,
-                 const SystemClock& clock) {
-  const auto chain = read_file(arguments.text("--install", ""), kCertificateBytesMax);
-  if (!chain) return failed(chain.error());
-  if (const auto installed = identity.install(*chain, clock.utc_above_floor().time); !installed) return failed(installed.error());
+/// "SerialNumber=123,Model=B".
+/// Errors: Malformed
+Result<AwsClaim::Parameters> parameters_of(std::string_view list) {
+  AwsClaim::Parameters parameters;
+  while (!list.empty()) {
+    const std::string_view one = list.substr(0, list.find(','));
+    const std::size_t equals = one.find('=');
+    if (equals == std::string_view::npos || equals == 0) {
+      return Error{ErrorKind::Malformed, "--parameters: \"" + std::string{one} + "\" is not NAME=VALUE"};
+    }
+    parameters.emplace_back(one.substr(0, equals), one.substr(equals + 1));
+    list.remove_prefix(std::min(one.size() + 1, list.size()));
+  }
+  return parameters;
+}
+
+struct Claimed {
+  std::string chain;
+  std::string thing_name;
+};
+
+/// Connects with the claim certificate and has the pending request signed and this device registered.
+Result<Claimed> claim(const IdentityDirectory& identity, const Arguments& arguments, LinkOptions options, const SystemClock& clock) {
+  options.certificate_file = arguments.text("--claim-certificate", "");
+  options.key_file = arguments.text("--claim-key", "");
+  options.key_password.clear();
+  options.will.reset();
+  const auto request = TRY(read_file(identity.pending()->request_file, kCertificateBytesMax));
+  Log log{clock, LogLevel::error};
+  const auto loop = make_event_loop(clock, &log);
+  const auto link = TRY(Link::make(*loop, log, std::move(options)));
+  AwsClaim aws{*loop, *link, arguments.text("--claim", ""), TRY(parameters_of(arguments.text("--parameters", "")))};
+  Result<std::string> chain{Error{ErrorKind::Timeout, ""}};
+  bool asked = false;
+  int failures = 0;
+  const auto end = [&](Result<std::string> outcome) {
+    chain = std::move(outcome);
+    link->stop([&loop] { loop->stop(); });
+  };
+  link->on_change([&](LinkState state) {
+    if (state == LinkState::connected && !asked) {
+      asked = true;
+      static_cast<void>(aws.ask(request, end));
+    } else if (state == LinkState::waiting && !asked && ++failures == IdentityProof::kAttemptsMax) {
+      end(Error{ErrorKind::Denied, link->status().last_error});
+    }
+  });
+  link->start();
+  loop->run();
+  return Claimed{TRY(std::move(chain)), aws.thing_name()};
+}
+
+ExitCode install(IdentityDirectory& identity, const std::string& chain, const Arguments& arguments,
+                 const Configuration& configuration, const SystemClock& clock) {
+  if (const auto installed = identity.install(chain, clock.utc_above_floor().time); !installed) return failed(installed.error());
   if (!arguments.has("--unproved")) {
     if (!configuration.has_broker) {
       return failed({ErrorKind::NotPresent, "no [broker] to try the certificate at; give one, or --unproved"});
@@ -151,18 +208,41 @@ ExitCode install(IdentityDirectory& identity, const Arguments& arguments, const 
   return ExitCode::ok;
 }
 
+ExitCode install_file(IdentityDirectory& identity, const Arguments& arguments, const Configuration& configuration,
+                      const SystemClock& clock) {
+  const auto chain = read_file(arguments.text("--install", ""), kCertificateBytesMax);
+  return chain ? install(identity, *chain, arguments, configuration, clock) : failed(chain.error());
+}
+
+ExitCode provision_by_claim(IdentityDirectory& identity, const Arguments& arguments, Configuration configuration,
+                            const SystemClock& clock) {
+  if (!configuration.has_broker) return failed({ErrorKind::NotPresent, "no [broker]: give the account's endpoint as its url"});
+  if (const auto made = identity.request(configuration.identity.key, configuration.identity.subject); !made) return failed(made.error());
+  const auto claimed = claim(identity, arguments, configuration.link, clock);
+  if (!claimed) return failed(claimed.error());
+  if (claimed->thing_name != configuration.device_name) {
+    complain("provision", "the cloud calls this device \"" + claimed->thing_name + "\": write name = \"" + claimed->thing_name +
+                              "\" into [device], or its policies will refuse it");
+    configuration.link.client_id = claimed->thing_name;
+  }
+  return install(identity, claimed->chain, arguments, configuration, clock);
+}
+
 /// At most one thing is asked for, and nothing that belongs to another.
 bool makes_sense(const Arguments& arguments) {
-  const int wanted = int{arguments.has("--request")} + int{arguments.has("--install")} + int{arguments.has("--discard")};
+  const int wanted = int{arguments.has("--request")} + int{arguments.has("--install")} + int{arguments.has("--discard")} +
+                     int{arguments.has("--claim")};
   if (wanted > 1) return false;
   if ((arguments.has("--subject") || arguments.has("--key")) && !arguments.has("--request")) return false;
+  if (arguments.has("--claim") != arguments.has("--claim-certificate") || arguments.has("--claim") != arguments.has("--claim-key")) return false;
+  if (arguments.has("--parameters") && !arguments.has("--claim")) return false;
   if (arguments.has("--unproved") && !arguments.has("--install")) return false;
   return !arguments.has("--format") || wanted == 0;
 }
 
 ExitCode run_provision(const Arguments& arguments) {
   if (!makes_sense(arguments)) {
-    complain("provision", "one of --request, --install, --discard, each with its own options; see fieldpost provision --help");
+    complain("provision", "one of --request, --install, --claim, --discard, each with its own options; see fieldpost provision --help");
     return ExitCode::usage;
   }
   const std::string path = arguments.text("--config", kDefaultConfigurationPath);
@@ -177,11 +257,12 @@ ExitCode run_provision(const Arguments& arguments) {
   const SystemClock clock{UtcTime{seconds{build_facts::kSourceDate}}};
   auto identity = IdentityDirectory::open(identity_directory(configuration.state_directory));
   if (!identity) return failed(identity.error());
-  if (arguments.has("--request")) {
+  if (arguments.has("--request") || arguments.has("--claim")) {
     if (const auto made = make_directories(configuration.state_directory); !made) return failed(made.error());
+    if (arguments.has("--claim")) return provision_by_claim(*identity, arguments, configuration, clock);
     return request(*identity, arguments, configuration.identity);
   }
-  if (arguments.has("--install")) return install(*identity, arguments, configuration, clock);
+  if (arguments.has("--install")) return install_file(*identity, arguments, configuration, clock);
   if (arguments.has("--discard")) {
     if (const auto discarded = identity->discard(); !discarded) return failed(discarded.error());
     print("discarded\n");
@@ -203,11 +284,14 @@ constexpr Command kProvisionCommand{
     "Key and certificate lie below [device] state_directory, in identity/, and are used where [broker] names no\n"
     "certificate_file. The same two steps renew them. Without an option: what is there, and until when it is valid.\n"
     "\n"
+    "On AWS IoT, fleet provisioning by claim does it in one step: --claim TEMPLATE with the batch's claim certificate and key.\n"
+    "\n"
     "exit codes: 0 done; 1 failed (standard error says why, and what is in use stays); 2 wrong command line\n",
     kOptions,
     "  fieldpost provision\n"
     "  fieldpost provision --request --subject CN=gateway-1,O=Acme > gateway-1.csr\n"
     "  fieldpost provision --install gateway-1.pem\n"
+    "  fieldpost provision --claim gateways --claim-certificate claim.pem --claim-key claim.key --parameters SerialNumber=123\n"
     "  fieldpost provision --format json | jq .current.not_after\n",
     &run_provision};
 

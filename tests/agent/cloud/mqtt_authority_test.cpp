@@ -6,39 +6,13 @@
 #include <vector>
 
 #include "platform/json.hpp"
+#include "tests/agent/cloud/listening_link.hpp"
 
 namespace fieldpost {
 namespace {
 
-/// Keeps what is published, and lets the test speak on what was subscribed.
-class ListeningLink final : public Link {
- public:
-  void start() override {}
-  void stop(std::function<void()> done) override { done(); }
-  Result<void> publish(Message message, PublishDone done) override {
-    if (!up) return Error{ErrorKind::Unavailable, "not connected"};
-    published.push_back(std::move(message));
-    done({});
-    return {};
-  }
-  void subscribe(std::string filter, int, std::function<void(std::string_view, std::string_view)> given) override {
-    subscribed = std::move(filter);
-    receive = std::move(given);
-  }
-  bool connected() const override { return up; }
-  std::size_t window(Urgency) const override { return 1; }
-  std::size_t window_bytes(Urgency) const override { return 1U << 20U; }
-  LinkStatus status() const override { return {}; }
-  void on_change(std::function<void(LinkState)>) override {}
-
-  bool up = true;
-  std::vector<Message> published;
-  std::string subscribed;
-  std::function<void(std::string_view, std::string_view)> receive;
-};
-
 struct MqttAuthorityTest : testing::Test {
-  void say(const std::string& payload) { link.receive(link.subscribed, payload); }
+  void say(const std::string& payload) { link.say("fieldpost/gw-1/certificate/answer", payload); }
   std::string id() { return *Json::parse(link.published.back().payload)->at("id")->string(); }
   void ask(const std::string& request = "REQUEST") {
     ASSERT_TRUE(authority.ask(request, [this](Result<std::string> answer) { answers.push_back(std::move(answer)); }));
@@ -51,7 +25,6 @@ struct MqttAuthorityTest : testing::Test {
 
 TEST_F(MqttAuthorityTest, PublishesTheRequestWithItsName) {
   ask();
-  EXPECT_EQ(link.subscribed, "fieldpost/gw-1/certificate/answer");
   ASSERT_EQ(link.published.size(), 1U);
   EXPECT_EQ(link.published[0].topic, "fieldpost/gw-1/certificate/request");
   EXPECT_EQ(Json::parse(link.published[0].payload)->at("request")->string(), "REQUEST");

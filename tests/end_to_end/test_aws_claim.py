@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`fieldpost provision --claim` against a double of AWS IoT's fleet provisioning behind a real mosquitto."""
+
+import pytest
+
+from tests.doubles.aws_provisioning import AwsProvisioning
+from tests.end_to_end.test_provision import RAMPS, assert_in_use_and_whole, known, provision
+
+
+@pytest.fixture
+def claiming(road):
+    """An agent without identity, and the words with which it claims one."""
+    agent = road.agent(certificate=None, sections=RAMPS)
+    claim = road.authority.client("claim")
+    words = ["--claim", "gateways", "--claim-certificate", claim.certificate_file, "--claim-key", claim.key_file]
+    return road, agent, words
+
+
+def aws(road, **options):
+    return AwsProvisioning(road.broker, road.authority, road.scratch.folder("aws"), template="gateways", **options)
+
+
+def test_from_a_claim_to_readings(claiming):
+    road, agent, words = claiming
+    with aws(road, thing="proof-{SerialNumber}") as service:
+        provision(agent, *words, "--parameters", "SerialNumber=1")
+    assert service.things == {"proof-1": {"SerialNumber": "1"}}
+    assert service.refusals == []
+    assert known(agent)["current"]["subject"] == "CN=proof-1"
+    assert_in_use_and_whole(agent)
+    with agent:
+        road.wait_for(lambda messages: len(messages) >= 3, 30, "readings under the new identity")
+    road.assert_all_well(agent)
+
+
+def test_a_name_given_by_the_cloud_is_said(claiming):
+    road, agent, words = claiming
+    with aws(road):
+        answer = provision(agent, *words, "--parameters", "SerialNumber=77")
+    assert 'name = "thing-77"' in answer.stderr
+
+
+@pytest.mark.parametrize("parameters, part", [
+    ([], "the template wants"),
+    (["--parameters", "SerialNumber=1,Model=B"], "the template wants"),
+    (["--parameters", "SerialNumber=stolen"], "the pre-provisioning hook says no"),
+], ids=["too few", "too many", "hook"])
+def test_a_refusal_is_said_and_leaves_the_key_for_the_next_try(claiming, parameters, part):
+    road, agent, words = claiming
+    with aws(road):
+        assert part in provision(agent, *words, *parameters, code=1).stderr
+        state = known(agent)
+        assert "current" not in state and state["pending"]["generation"] == 1
+        provision(agent, *words, "--parameters", "SerialNumber=1")
+    assert known(agent)["current"]["generation"] == 1
+
+
+def test_a_throttled_and_a_lost_answer_are_asked_for_again(claiming):
+    road, agent, words = claiming
+    with aws(road, throttle=1, silent=1) as service:
+        provision(agent, *words, "--parameters", "SerialNumber=1")
+    assert [refusal["statusCode"] for refusal in service.refusals] == [429]
+
+
+def test_words_that_do_not_fit_together(claiming):
+    _, agent, words = claiming
+    provision(agent, *words[:4], code=2)
+    provision(agent, "--parameters", "a=b", code=2)
+    assert "NAME=VALUE" in provision(agent, *words, "--parameters", "oops", code=1).stderr
