@@ -26,6 +26,7 @@ struct Figures {
   std::uint64_t kept = 0;   ///< of them in the store
   std::uint64_t segments = 0;
   std::uint64_t segment_bytes = 0;
+  std::uint64_t series_bytes = 0;  ///< of them for the names of the series, which each segment bears
   std::uint64_t json_bytes = 0;
   std::int64_t file_bytes = 0;
   std::int64_t written = 0;
@@ -37,7 +38,20 @@ struct Figures {
 /// Gives the samples of the second that begins at `now`, and says which changed.
 using Second = std::function<void(BootTime now, const std::function<void(const Sample&, bool changed)>& take)>;
 
-Figures run(const SeriesTable& table, const Second& second, bool report_on_change, int flushes) {
+/// How a feed is kept.
+struct Keeping {
+  bool report_on_change = false;
+  bool merges = false;  ///< when it is idle, as the store does while the link is away
+};
+
+std::size_t series_bytes_of(const SegmentHeader& header, const SegmentContent& content) {
+  SegmentHeader nothing = header;
+  nothing.samples = nothing.summaries = nothing.events = nothing.gaps = 0;
+  const SegmentContent names{.series = content.series, .samples = {}, .summaries = {}, .events = {}, .gaps = {}};
+  return encode_segment(nothing, names)->size();
+}
+
+Figures run(const SeriesTable& table, const Second& second, Keeping keeping, int flushes) {
   Figures figures;
   const SystemClock clock;
   Log log{clock, LogLevel::warn};
@@ -57,7 +71,7 @@ Figures run(const SeriesTable& table, const Second& second, bool report_on_chang
     for (int tick = 0; tick < kTicksAFlush; ++tick, now += std::chrono::seconds{1}) {
       second(now, [&](const Sample& sample, bool changed) {
         ++figures.read;
-        if (report_on_change && !changed && !is_first) return;
+        if (keeping.report_on_change && !changed && !is_first) return;
         ++figures.kept;
         work.batches[index(Lane::live)].add(sample);
       });
@@ -73,17 +87,20 @@ Figures run(const SeriesTable& table, const Second& second, bool report_on_chang
     }
     for (const OutboxOutcome& outcome : work.outcomes) {
       figures.segments += outcome.durable.size();
-      figures.segment_bytes += outcome.body_bytes;
+    }
+    while (keeping.merges && disk.tidy()) {
     }
   }
   figures.file_bytes = disk.figures().file_bytes;
 
   std::array<std::uint64_t, kLanes.size()> dropped{};
-  const auto rows = disk.fetch(Lane::live, 0, 1'000'000, 1U << 30U, dropped);
+  const auto rows = disk.peek(Lane::live, 0, 1'000'000, 1U << 30U, dropped);
   for (const OutboxRow& row : rows) {
     Seconds before = cpu_time();
     const auto content = decode_segment_content(row.bytes);
     figures.decode += cpu_time() - before;
+    figures.segment_bytes += row.bytes.size();
+    figures.series_bytes += series_bytes_of(row.header, *content);
     before = cpu_time();
     const auto message = to_json_message("gateway-1", row.header, *content,
                                          [](const BootId&, BootTime) { return std::optional<Store::UtcStamp>{}; }, 128'000);
@@ -100,13 +117,13 @@ Figures run(const SeriesTable& table, const Second& second, bool report_on_chang
   return figures;
 }
 
-Figures run(double changing, bool report_on_change, int flushes) {
+Figures run(double changing, Keeping keeping, int flushes) {
   SeriesTable table;
   Feed feed{table, changing};
-  return run(table, [&feed](BootTime now, const auto& take) { feed.tick(now, take); }, report_on_change, flushes);
+  return run(table, [&feed](BootTime now, const auto& take) { feed.tick(now, take); }, keeping, flushes);
 }
 
-Figures run_captured(const std::string& path, bool report_on_change, int flushes) {
+Figures run_captured(const std::string& path, Keeping keeping, int flushes) {
   SeriesTable table;
   CapturedFeed feed{table, path};
   std::optional<BootTime> begin;
@@ -114,23 +131,23 @@ Figures run_captured(const std::string& path, bool report_on_change, int flushes
     if (!begin) begin = now;
     feed.play(*begin, now - *begin, seconds{1}, take);
   };
-  return run(table, second, report_on_change, flushes);
+  return run(table, second, keeping, flushes);
 }
 
 void print(const char* name, const Figures& figures) {
   const auto a_sample = [&figures](double amount) { return amount / static_cast<double>(figures.read); };
   const auto kept_nanoseconds = [&figures](Seconds time) { return time.count() * 1e9 / static_cast<double>(figures.kept); };
-  std::printf("%-34s %9llu %9llu %8.3f %8.3f %8.3f %8.3f %8.0f %8.0f %8.0f\n", name,
+  std::printf("%-34s %9llu %9llu %8.3f %8.3f %8.3f %8.3f %8.3f %8.0f %8.0f %8.0f\n", name,
               static_cast<unsigned long long>(figures.read), static_cast<unsigned long long>(figures.kept),
-              a_sample(static_cast<double>(figures.segment_bytes)), a_sample(static_cast<double>(figures.file_bytes)),
+              a_sample(static_cast<double>(figures.segment_bytes)), a_sample(static_cast<double>(figures.series_bytes)), a_sample(static_cast<double>(figures.file_bytes)),
               a_sample(static_cast<double>(figures.written)), a_sample(static_cast<double>(figures.json_bytes)),
               kept_nanoseconds(figures.commit), kept_nanoseconds(figures.decode), kept_nanoseconds(figures.json));
 }
 
 void print(const char* name, const PeerFigures& figures) {
   const auto samples = static_cast<double>(figures.samples);
-  std::printf("%-34s %9llu %9llu %8s %8.3f %8.3f %8s %8.0f\n", name, static_cast<unsigned long long>(figures.samples),
-              static_cast<unsigned long long>(figures.samples), "", static_cast<double>(figures.file_bytes) / samples,
+  std::printf("%-34s %9llu %9llu %8s %8s %8.3f %8.3f %8s %8.0f\n", name, static_cast<unsigned long long>(figures.samples),
+              static_cast<unsigned long long>(figures.samples), "", "", static_cast<double>(figures.file_bytes) / samples,
               static_cast<double>(figures.written) / samples, "", figures.cpu.count() * 1e9 / samples);
 }
 
@@ -141,14 +158,15 @@ int main(int count, char** arguments) {
   const int flushes = count > 1 ? std::atoi(arguments[1]) : 360;
   std::printf("%d series at 1 s, a commit (synchronous=FULL) every %d s, %d commits; bytes a sample that was read, ns of CPU a sample kept\n",
               fieldpost::kSeries, fieldpost::kTicksAFlush, flushes);
-  std::printf("%-34s %9s %9s %8s %8s %8s %8s %8s %8s %8s\n", "", "read", "kept", "segment", "on disk", "written", "JSON", "commit", "decode",
+  std::printf("%-34s %9s %9s %8s %8s %8s %8s %8s %8s %8s %8s\n", "", "read", "kept", "segment", "names", "on disk", "written", "JSON", "commit", "decode",
               "to JSON");
-  fieldpost::print("every sample changes", fieldpost::run(1.0, false, flushes));
-  fieldpost::print("a tenth changes, all kept", fieldpost::run(0.1, false, flushes));
-  fieldpost::print("a tenth changes, report on change", fieldpost::run(0.1, true, flushes));
+  fieldpost::print("every sample changes", fieldpost::run(1.0, {}, flushes));
+  fieldpost::print("a tenth changes, all kept", fieldpost::run(0.1, {}, flushes));
+  fieldpost::print("a tenth changes, report on change", fieldpost::run(0.1, {.report_on_change = true}, flushes));
   const std::string captured = count > 2 ? arguments[2] : "tests/captured/readings.txt.gz";
-  fieldpost::print("recorded, all kept", fieldpost::run_captured(captured, false, flushes));
-  fieldpost::print("recorded, report on change", fieldpost::run_captured(captured, true, flushes));
+  fieldpost::print("recorded, all kept", fieldpost::run_captured(captured, {}, flushes));
+  fieldpost::print("recorded, report on change", fieldpost::run_captured(captured, {.report_on_change = true}, flushes));
+  fieldpost::print("the same, merged when idle", fieldpost::run_captured(captured, {.report_on_change = true, .merges = true}, flushes));
   const auto samples = static_cast<std::uint64_t>(flushes) * fieldpost::kTicksAFlush * fieldpost::kSeries;
   std::printf("beside it, every sample changes:\n");
   fieldpost::print("SQLite rows, 1,000 a commit", fieldpost::rows_in_sqlite(1.0, samples, 1'000));
