@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // `fieldpost provision`: gives the device its identity. The key is made here and stays; a request goes out, a certificate
 // comes back, is tried at the broker, and only then taken into use.
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdlib>
 
 #include "agent/build_facts.hpp"
 #include "agent/cloud/aws_claim.hpp"
@@ -32,6 +36,25 @@ constexpr CommandOption kOptions[] = {
 };
 
 constexpr std::size_t kCertificateBytesMax = 64U << 10U;
+
+/// Root acts as the owner of the state directory while it changes the identity: the agent must be able to read what is made,
+/// and who owns a directory could else lead root astray in it.
+class AsOwner {
+ public:
+  explicit AsOwner(const std::string& state_directory) {
+    struct stat about {};
+    if (::geteuid() != 0 || ::stat(state_directory.c_str(), &about) != 0 || about.st_uid == 0) return;
+    is_other_ = ::setegid(about.st_gid) == 0 && ::seteuid(about.st_uid) == 0;
+  }
+  AsOwner(const AsOwner&) = delete;
+  AsOwner& operator=(const AsOwner&) = delete;
+  ~AsOwner() {
+    if (is_other_ && (::seteuid(0) != 0 || ::setegid(0) != 0)) std::abort();
+  }
+
+ private:
+  bool is_other_ = false;
+};
 
 struct Described {
   std::string use;  ///< "in use", "requested", "not in use yet"
@@ -106,7 +129,9 @@ ExitCode show(const IdentityDirectory& identity, UtcTime now, bool as_json) {
   return ExitCode::ok;
 }
 
-ExitCode request(IdentityDirectory& identity, const Arguments& arguments, const IdentityOptions& options) {
+ExitCode request(IdentityDirectory& identity, const Arguments& arguments, const Configuration& configuration) {
+  const AsOwner owner{configuration.state_directory};
+  const IdentityOptions& options = configuration.identity;
   const bool key_was_there = identity.pending().has_value();
   const KeyKind kind = key_kind(arguments.text("--key", "")).value_or(options.key);
   if (const auto made = identity.request(kind, arguments.text("--subject", options.subject)); !made) return failed(made.error());
@@ -188,7 +213,10 @@ Result<Claimed> claim(const IdentityDirectory& identity, const Arguments& argume
 
 ExitCode install(IdentityDirectory& identity, const std::string& chain, const Arguments& arguments,
                  const Configuration& configuration, const SystemClock& clock) {
-  if (const auto installed = identity.install(chain, clock.utc_above_floor().time); !installed) return failed(installed.error());
+  {
+    const AsOwner owner{configuration.state_directory};
+    if (const auto installed = identity.install(chain, clock.utc_above_floor().time); !installed) return failed(installed.error());
+  }
   if (!arguments.has("--unproved")) {
     if (!configuration.has_broker) {
       return failed({ErrorKind::NotPresent, "no [broker] to try the certificate at; give one, or --unproved"});
@@ -200,6 +228,7 @@ ExitCode install(IdentityDirectory& identity, const std::string& chain, const Ar
       return ExitCode::failed;
     }
   }
+  const AsOwner owner{configuration.state_directory};
   if (const auto adopted = identity.adopt(); !adopted) return failed(adopted.error());
   print("in use: " + current_certificate_file(identity.path()) + "\n");
   if (!configuration.link.certificate_file.empty()) {
@@ -217,7 +246,10 @@ ExitCode install_file(IdentityDirectory& identity, const Arguments& arguments, c
 ExitCode provision_by_claim(IdentityDirectory& identity, const Arguments& arguments, Configuration configuration,
                             const SystemClock& clock) {
   if (!configuration.has_broker) return failed({ErrorKind::NotPresent, "no [broker]: give the account's endpoint as its url"});
-  if (const auto made = identity.request(configuration.identity.key, configuration.identity.subject); !made) return failed(made.error());
+  {
+    const AsOwner owner{configuration.state_directory};
+    if (const auto made = identity.request(configuration.identity.key, configuration.identity.subject); !made) return failed(made.error());
+  }
   const auto claimed = claim(identity, arguments, configuration.link, clock);
   if (!claimed) return failed(claimed.error());
   if (claimed->thing_name != configuration.device_name) {
@@ -260,10 +292,11 @@ ExitCode run_provision(const Arguments& arguments) {
   if (arguments.has("--request") || arguments.has("--claim")) {
     if (const auto made = make_directories(configuration.state_directory); !made) return failed(made.error());
     if (arguments.has("--claim")) return provision_by_claim(*identity, arguments, configuration, clock);
-    return request(*identity, arguments, configuration.identity);
+    return request(*identity, arguments, configuration);
   }
   if (arguments.has("--install")) return install_file(*identity, arguments, configuration, clock);
   if (arguments.has("--discard")) {
+    const AsOwner owner{configuration.state_directory};
     if (const auto discarded = identity->discard(); !discarded) return failed(discarded.error());
     print("discarded\n");
     return ExitCode::ok;

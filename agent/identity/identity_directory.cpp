@@ -64,17 +64,8 @@ Result<std::optional<unsigned>> current_number(const std::string& path) {
   return number;
 }
 
-/// Who works as root hands what it makes to the owner of the directory above: the agent, which must read it.
-Result<void> hand_over(const std::string& path, const std::string& above) {
-  struct stat about {};
-  if (::geteuid() != 0 || ::stat(above.c_str(), &about) != 0 || about.st_uid == 0) return {};
-  if (::lchown(path.c_str(), about.st_uid, about.st_gid) != 0) return errno_error("give " + path + " to the agent", errno);
-  return {};
-}
-
-Result<void> make_directory(const std::string& path, const std::string& above) {
+Result<void> make_directory(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return errno_error("make " + path, errno);
-  TRY(hand_over(path, above));
   return sync_directory_of(path);
 }
 
@@ -125,20 +116,15 @@ Result<void> IdentityDirectory::request(KeyKind kind, const std::string& subject
   if (pending_ && pending_->has_certificate) {
     return Error{ErrorKind::Full, "a renewed certificate is there and not yet in use; take it into use or discard it first"};
   }
-  const std::string above = path_.substr(0, path_.rfind('/'));
-  TRY(make_directory(path_, above));
+  TRY(make_directory(path_));
   Generation next = pending_ ? *pending_ : generation(current_ ? current_->number + 1 : 1);
-  TRY(make_directory(path_ + "/" + std::to_string(next.number), path_));
+  TRY(make_directory(path_ + "/" + std::to_string(next.number)));
   auto key = pending_ ? DeviceKey::read(next.key_file) : DeviceKey::generate(kind);
   if (!key) return std::move(key).error();
   const std::string request = TRY(key->signing_request(subject));
-  if (!pending_) {
-    TRY(key->write(next.key_file));
-    TRY(hand_over(next.key_file, path_));
-  }
+  if (!pending_) TRY(key->write(next.key_file));
   pending_ = next;
-  TRY(replace_file_durably(next.request_file, request, 0644));
-  return hand_over(next.request_file, path_);
+  return replace_file_durably(next.request_file, request, 0644);
 }
 
 Result<void> IdentityDirectory::install(const std::string& chain_pem, UtcTime now) {
@@ -152,7 +138,7 @@ Result<void> IdentityDirectory::install(const std::string& chain_pem, UtcTime no
   }
   TRY(replace_file_durably(pending_->certificate_file, chain_pem, 0644));
   pending_->has_certificate = true;
-  return hand_over(pending_->certificate_file, path_);
+  return {};
 }
 
 Result<void> IdentityDirectory::adopt() {
@@ -163,7 +149,6 @@ Result<void> IdentityDirectory::adopt() {
   const std::string next = link + ".new";
   if (::unlink(next.c_str()) != 0 && errno != ENOENT) return errno_error("remove " + next, errno);
   if (::symlink(std::to_string(pending_->number).c_str(), next.c_str()) != 0) return errno_error("make " + next, errno);
-  TRY(hand_over(next, path_));
   if (::rename(next.c_str(), link.c_str()) != 0) return errno_error("rename " + next, errno);
   TRY(sync_directory_of(link));
   current_ = std::move(pending_);

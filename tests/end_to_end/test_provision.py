@@ -17,6 +17,7 @@ from tests.tools.certificates import CertificateAuthority
 from tests.tools.child import wait_until
 
 RAMPS = ramp_source(series=1)
+NOBODY = 65534
 CHANGES = "mkdir,mkdirat,write,fchmod,fsync,rename,renameat,renameat2,symlink,symlinkat,unlink,unlinkat,rmdir"
 
 
@@ -173,6 +174,21 @@ def test_what_is_wrong_with_an_answer_is_said(road):
     assert "no such file" in provision(agent, "--install", chain.parent / "none.pem", code=1).stderr.lower()
     provision(agent, "--install", chain, "--request", code=2)
     provision(agent, "--subject", "CN=x", code=2)
+
+
+def test_what_root_makes_belongs_to_the_agent(road):
+    if os.geteuid() != 0:
+        pytest.skip("SKIPPED: only root can act as another")
+    agent = road.agent(certificate=None, sections=RAMPS)
+    agent.state_directory.mkdir()
+    os.chown(agent.state_directory, NOBODY, NOBODY)
+    for folder in [agent.folder, *agent.folder.parents][:2]:
+        folder.chmod(0o755)  # as /var/lib is
+    provision(agent, "--install", asked(agent, road.authority))
+    provision(agent, "--install", asked(agent, road.authority))
+    found = list((agent.state_directory / "identity").rglob("*"))
+    assert len(found) == 5
+    assert {(path.lstat().st_uid, path.lstat().st_gid) for path in found} == {(NOBODY, NOBODY)}
 
 
 def killed_at(agent, count, words):
