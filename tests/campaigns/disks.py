@@ -226,9 +226,7 @@ def parse_arguments(words=None):
 def campaign(binary, scratch, arguments, chance):
     authority = CertificateAuthority(scratch.folder("ca"))
     certificates = authority.client("proof-1"), authority.client("consumer")
-    # Below those that the kernel gives away: a broker that is stopped for a while finds its own free again.
-    ports = iter(chance.sample(range(20_000, 30_000), 1_000))
-    trials = [Trial(binary, scratch, authority, certificates, next(ports), scene, link, round_number, chance.uniform(*arguments.away))
+    trials = [Trial(binary, scratch, authority, certificates, scene, link, round_number, chance.uniform(*arguments.away))
               for round_number in range(1, arguments.count + 1) for scene in arguments.scenes for link in arguments.links]
     with ThreadPoolExecutor(arguments.jobs) as pool:
         for trial in pool.map(run_one, trials):
@@ -247,7 +245,7 @@ def run_one(trial):
 class Trial:
     """One scene, one link, one disk, one agent."""
 
-    def __init__(self, binary, scratch, authority, certificates, port, scene, link, round_number, away):
+    def __init__(self, binary, scratch, authority, certificates, scene, link, round_number, away):
         self.name = f"{scene}-{link}-{round_number}"
         self._is_ill = scene in IS_ILL_FROM_THE_START
         self._scene, self._says = SCENES[scene]
@@ -260,7 +258,7 @@ class Trial:
         self.recovered = self.widest = self.late = 0.0
         self.grown = self.arrived_meanwhile = self.complaints = 0
         self.disk = OwnDisk(self._folder)
-        self.broker = Broker(self._folder / "broker", authority, port=port)
+        self.broker = Broker(self._folder / "broker", authority)
         self.agent = Agent(binary, self._folder / "agent", broker=self.broker, certificate=certificates[0],
                            flush_interval=FLUSH_SECONDS, sections={
                                **ramp_source(series=10), **SECTIONS.get(scene, {}), "self": {"enabled": False},
