@@ -15,7 +15,17 @@ namespace fieldpost {
 namespace {
 
 struct MqttClientTest : testing::Test {
+  /// Paho's receiving thread may take the end that it saw on the socket of the test before for one of ours, where the kernel has given
+  /// it the same number, and close it. The link would try again after its back-off.
   void connect(LinkOptions::MqttVersion version = LinkOptions::MqttVersion::v5) {
+    for (int attempt = 0; attempt < 5 && heard.size() <= 10; ++attempt) {
+      client.reset();
+      refused = false;
+      connect_once(version);
+    }
+    ASSERT_GT(heard.size(), 10U);
+  }
+  void connect_once(LinkOptions::MqttVersion version) {
     auto pair = make_socket_pair();
     broker = std::move(pair->ours);
     MqttClient::Options options;
@@ -54,7 +64,7 @@ struct MqttClientTest : testing::Test {
     auto made = MqttClient::connect(loop, std::move(pair->theirs), std::move(options), std::move(events));
     ASSERT_TRUE(made) << made.error().sentence();
     client = std::move(*made);
-    ASSERT_TRUE(loop.run_until([&] { return heard.size() > 10; }));
+    ASSERT_TRUE(loop.run_until([&] { return heard.size() > 10 || refused || lost; }));
   }
   void say(const std::string& bytes) { ASSERT_EQ(::write(broker.get(), bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size())); }
   void accept() {
