@@ -146,8 +146,8 @@ class WiredAgent final : public Agent {
 
  private:
   Stages stages() const {
-    return {schedule_, series_,     filter_, aggregate_, rules_, store_,
-            link_.get(), sync_ ? &*sync_ : nullptr};
+    return {schedule_, series_,     filter_, aggregate_, rules_, store_, link_.get(), sync_ ? &*sync_ : nullptr,
+            identity_ ? identity_->certificate() : std::nullopt};
   }
 
   void note(const Result<void>& added) {

@@ -71,13 +71,17 @@ void WiredIdentity::prove(const IdentityDirectory::Generation& generation, std::
   }
 }
 
+std::optional<DeviceCertificate> WiredIdentity::certificate() const {
+  if (rotation_ && rotation_->status().certificate) return rotation_->status().certificate;
+  return certificate_;
+}
+
 StatusDocument::Identity WiredIdentity::status() const {
   StatusDocument::Identity identity;
-  const auto& renewed = rotation_ ? rotation_->status().certificate : certificate_;
-  if (const auto& certificate = renewed ? renewed : certificate_) {
-    identity.subject = certificate->subject;
-    identity.not_after = certificate->not_after;
-    identity.age = to_string(age_of(*certificate, loop_.clock().utc_above_floor().time));
+  if (const auto used = certificate()) {
+    identity.subject = used->subject;
+    identity.not_after = used->not_after;
+    identity.age = to_string(age_of(*used, loop_.clock().utc_above_floor().time));
   }
   if (rotation_) {
     identity.renewal = to_string(rotation_->status().state);

@@ -20,6 +20,8 @@ class WiredIdentity {
   WiredIdentity(EventLoop& loop, Log& log, const Configuration& configuration, Link& link);
 
   void start();
+  /// The one in use.
+  std::optional<DeviceCertificate> certificate() const;
   StatusDocument::Identity status() const;
 
   static constexpr nanoseconds kLookInterval = std::chrono::hours{1};

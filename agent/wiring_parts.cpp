@@ -127,6 +127,10 @@ std::vector<SelfFigure> self_figures(const Stages& stages, BootTime started) {
   figures.push_back({&self::kEvents, stages.rules.counts().events});
   add_store_figures(figures, stages.store.status());
   if (stages.link != nullptr) add_link_figures(figures, stages.link->status());
+  if (stages.certificate) {
+    const auto end = std::chrono::floor<seconds>(stages.certificate->not_after).time_since_epoch();
+    figures.push_back({&self::kCertificateEnd, static_cast<std::int64_t>(end.count())});
+  }
   if (stages.sync != nullptr) add_sync_figures(figures, stages.sync->status());
   // What cannot be read is left out; the next time will tell.
   if (const auto process = read_process_figures(FileTree{})) {

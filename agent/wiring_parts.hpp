@@ -3,11 +3,13 @@
 // the figures of the agent's own series and as the status document.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "agent/aggregate/aggregate.hpp"
 #include "agent/configuration/series_policy.hpp"
 #include "agent/filter/filter.hpp"
+#include "agent/identity/device_certificate.hpp"
 #include "agent/link/link.hpp"
 #include "agent/local/status_document.hpp"
 #include "agent/rules/rules.hpp"
@@ -48,6 +50,7 @@ struct Stages {
   const Store& store;
   const Link* link;
   const Sync* sync;
+  std::optional<DeviceCertificate> certificate = {};  ///< the device's own, if it is known
 };
 
 /// Values of all of self_metrics.hpp.

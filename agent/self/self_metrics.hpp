@@ -53,6 +53,9 @@ inline constexpr Metric kMessagesSent{"fieldpost_messages_sent_total", "Messages
 inline constexpr Metric kMessagesFailed{"fieldpost_messages_failed_total", "Messages not acknowledged; each is sent again.", "", kCounter};
 inline constexpr Metric kMessagesGivenUp{"fieldpost_messages_given_up_total", "Messages that can never be sent; each is reported as a gap.", "", kCounter};
 
+// Of the identity.
+inline constexpr Metric kCertificateEnd{"fieldpost_certificate_not_after_seconds", "UTC second until which the device's certificate is valid.", "seconds", kGauge};
+
 // Of the process.
 inline constexpr Metric kCpu{"fieldpost_process_cpu_seconds_total", "CPU time of the agent, user and system.", "seconds", kCounter};
 inline constexpr Metric kResident{"fieldpost_process_resident_memory_bytes", "Resident memory of the agent.", "bytes", kGauge};

@@ -24,7 +24,7 @@ class WiringPartsTest : public testing::Test {
     series.name = std::move(name);
     return series_.add(std::move(series)).value();
   }
-  Stages stages() const { return {schedule_, series_, filter_, aggregate_, rules_, store_, nullptr, nullptr}; }
+  Stages stages() const { return {schedule_, series_, filter_, aggregate_, rules_, store_, nullptr, nullptr, certificate_}; }
   static SeriesPolicies policies() {
     SeriesEntry bulk;
     bulk.match = "bulk_*";
@@ -32,6 +32,7 @@ class WiringPartsTest : public testing::Test {
     return SeriesPolicies{{bulk}};
   }
 
+  std::optional<DeviceCertificate> certificate_;
   TemporaryDirectory directory_;
   ManualClock clock_;
   ManualEventLoop loop_{clock_};
@@ -85,6 +86,19 @@ TEST_F(WiringPartsTest, GivesEveryFigureOnce) {
   EXPECT_TRUE(seen.contains("fieldpost_samples_dropped_total,out_of_range"));
   EXPECT_TRUE(seen.contains("fieldpost_samples_withheld_total,deadband"));
   EXPECT_TRUE(seen.contains("fieldpost_outbox_waiting_readings,alert"));
+}
+
+TEST_F(WiringPartsTest, SaysUntilWhenTheCertificateIsValid) {
+  const auto end = [this]() -> std::optional<Value> {
+    for (const SelfFigure& figure : self_figures(stages(), clock_.now())) {
+      if (figure.metric == &self::kCertificateEnd) return figure.value;
+    }
+    return std::nullopt;
+  };
+  EXPECT_FALSE(end());
+  certificate_.emplace().not_after = *from_rfc3339("2027-01-01T00:00:00.5Z");
+  ASSERT_TRUE(end());
+  EXPECT_EQ(end()->integer(), 1'798'761'600);
 }
 
 }  // namespace

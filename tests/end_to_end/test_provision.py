@@ -59,6 +59,8 @@ def test_from_no_identity_to_readings(road):
     assert_in_use_and_whole(agent)
     with agent:
         road.wait_for(lambda messages: len(messages) >= 3, 30, "readings under the new identity")
+        assert agent.status()["identity"] == {"subject": "CN=proof-1", "not_after": state["current"]["not_after"], "age": "valid",
+                                              "renewal": "", "last_error": "", "renewals": 0}
     road.assert_all_well(agent)
 
 
