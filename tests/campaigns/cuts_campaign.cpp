@@ -170,8 +170,18 @@ class Chain {
     return true;
   }
 
+  /// In order, or killed: then the marks do not say what was handed out, and nobody wrote them once more.
+  void end_process() {
+    if (!store_) return;
+    if (below(2) == 0) {
+      store_->end();
+    } else {
+      store_->close();
+    }
+  }
+
   bool restart() {
-    if (store_) store_->end();
+    end_process();
     store_.reset();
     found_ = {};  // a new process knows of no segment yet
     handed_.clear();
@@ -181,7 +191,7 @@ class Chain {
 
   /// The database gets a bad byte, or an older copy of it is put back; the store is not running meanwhile.
   bool damage() {
-    if (store_) store_->end();
+    end_process();
     store_.reset();
     found_ = {};
     handed_.clear();
