@@ -11,8 +11,8 @@ Pace::Mark Pace::published(BootTime now, std::size_t bytes) {
   if (on_its_way_ == 0) {
     delivered_at_ = empty_at_ = now;
     if (now - round_trip_since_ >= kLookAgainEvery) {
-      // Over a long road one message at a time shows no more than its own rate, for ever: a second one now and then does.
-      if (rate_ > 0) probe_ = 2 * std::max(window(), static_cast<double>(bytes));
+      // Over a long road one message at a time shows no more than its own rate, for ever: one more now and then does.
+      if (rate_ > 0) probe_ = std::max(window(), static_cast<double>(bytes)) + static_cast<double>(bytes);
       round_trip_before_ = round_trip_;
       round_trip_ = kUnknown;
       round_trip_since_ = now;

@@ -35,7 +35,7 @@ class Pace {
   double rate() const noexcept { return rate_; }
 
   static constexpr std::size_t kUnbounded = std::numeric_limits<std::size_t>::max();
-  static constexpr std::size_t kWindowFirst = 16U << 10U;  ///< until the first acknowledgement
+  static constexpr std::size_t kWindowFirst = 8U << 10U;  ///< until the first acknowledgement
   static constexpr std::size_t kWindowMin = 4U << 10U;
   static constexpr nanoseconds kAhead = seconds{1};
   /// So often all that is on its way must have arrived once: only then the round trip can be told from our own queue.
