@@ -165,6 +165,14 @@ class SyncTest : public testing::Test {
     return loop_.run_until([this, count] { return link_.sent.size() >= count; });
   }
 
+  /// Everything is acknowledged as it is sent, until so many were.
+  bool drained(std::size_t count) {
+    return loop_.run_until([this, count] {
+      link_.settle_all();
+      return link_.sent.size() >= count;
+    });
+  }
+
   std::uint64_t waiting(Lane lane) const { return store_->status().waiting_segments[index(lane)]; }
   static std::size_t index(Lane lane) { return static_cast<std::size_t>(lane); }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is sent, in which order, and what leaves the store. Brokers that hang up: sync_hang_up_test.cpp.
+// What is sent, in which order, and what leaves the store. Brokers that hang up: sync_hang_up_test.cpp;
+// what a message looks like: sync_payload_test.cpp.
 #include "agent/sync/sync.hpp"
 
 #include <algorithm>
 #include <memory>
-#include <span>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -58,12 +59,9 @@ TEST_F(SyncTest, DrainsABacklogLargerThanOneFetchWithoutHolesOrRepeats) {
   for (int i = 0; i < kSegments; ++i) store_segment();
   make_sync();
   link_.start();
-  Seqs expected;
-  for (int i = 1; i <= kSegments; ++i) expected.push_back(i);
-  ASSERT_TRUE(loop_.run_until([this] {
-    while (!link_.in_flight.empty()) link_.settle_oldest();
-    return link_.sent.size() >= static_cast<std::size_t>(kSegments);
-  }));
+  ASSERT_TRUE(drained(kSegments));
+  Seqs expected(kSegments);
+  std::iota(expected.begin(), expected.end(), 1);
   EXPECT_EQ(link_.sent, expected);
 }
 
@@ -89,7 +87,7 @@ TEST_F(SyncTest, SendsNothingNewerUntilThoseUnderWayHaveEndedAfterARefusal) {
   link_.settle_oldest(Error{ErrorKind::Denied, "not authorised"});
   loop_.advance(Sync::kRefusedPause + seconds{1});
   EXPECT_EQ(link_.sent, (Seqs{1, 2, 3, 4}));
-  while (!link_.in_flight.empty()) link_.settle_oldest();
+  link_.settle_all();
   loop_.advance(Sync::kRefusedPause + seconds{1});
   ASSERT_TRUE(sent_reach(5));
   loop_.run_ready();
@@ -282,12 +280,9 @@ TEST_F(SyncTest, AFetchUnderWayWhenTheConnectionBreaksLeavesNoHole) {
   link_.start();  // fetches
   link_.lose_connection();
   link_.start();
-  Seqs expected;
-  for (int i = 1; i <= kSegments; ++i) expected.push_back(i);
-  ASSERT_TRUE(loop_.run_until([this] {
-    while (!link_.in_flight.empty()) link_.settle_oldest();
-    return link_.sent.size() >= static_cast<std::size_t>(kSegments);
-  }));
+  ASSERT_TRUE(drained(kSegments));
+  Seqs expected(kSegments);
+  std::iota(expected.begin(), expected.end(), 1);
   EXPECT_EQ(link_.sent, expected);
 }
 
@@ -336,10 +331,7 @@ TEST_F(SyncTest, SendsTheNewestLiveReadingsBeforeTheBacklogAndEachInOrder) {
   ASSERT_TRUE(sent_reach(4));
   store_segment();  // 10
   store_segment();
-  ASSERT_TRUE(loop_.run_until([this] {
-    while (!link_.in_flight.empty()) link_.settle_oldest();
-    return link_.sent.size() >= 11;
-  }));
+  ASSERT_TRUE(drained(11));
   EXPECT_EQ((Seqs{link_.sent.begin(), link_.sent.begin() + 5}), (Seqs{1, 2, 3, 4, 10}));
   EXPECT_EQ(link_.sent_without({10, 11}), (Seqs{1, 2, 3, 4, 5, 6, 7, 8, 9}));
 }
@@ -361,10 +353,7 @@ TEST_F(SyncTest, WhatWasTheNewestIsBacklogOnceTheConnectionHasBroken) {
   ASSERT_TRUE(sent_reach(4));
   store_segment();  // 11
   wait_for_fetches();
-  ASSERT_TRUE(loop_.run_until([this] {
-    while (!link_.in_flight.empty()) link_.settle_oldest();
-    return link_.sent.size() >= 10;
-  }));
+  ASSERT_TRUE(drained(10));
   EXPECT_EQ(link_.sent[4], 11);
   EXPECT_EQ(link_.sent_without({11}), (Seqs{2, 3, 4, 5, 6, 7, 8, 9, 10}));
 }
@@ -418,7 +407,7 @@ TEST_F(SyncTest, ALimitOfTheDayHoldsBackTheBacklogFirstThenLiveReadingsAndNeverA
   wait_for_fetches();
   const std::size_t of_the_backlog = link_.sent.size();  // half of what is left is kept for live readings
   EXPECT_LT(of_the_backlog, 5U);
-  while (!link_.in_flight.empty()) link_.settle_oldest();
+  link_.settle_all();
   store_segment();
   ASSERT_TRUE(loop_.run_until([this] { return link_.count("/live") == 1; }));
   EXPECT_EQ(link_.sent.back(), 7);
@@ -481,41 +470,6 @@ TEST_F(SyncTest, TheLimitOfTheDayOutlivesARestart) {
   again.restore(read_file(options.budget_file, 4'096).value());
   EXPECT_EQ(again.used_today(), used);
   EXPECT_EQ(again.resets_in(), std::chrono::hours{23});
-}
-
-TEST_F(SyncTest, SendsNativePayloadsAsTheSegmentBehindALineOfJson) {
-  store_segment(Lane::live, 42);
-  make_sync({.device = "gw", .payload = {.format = PayloadOptions::Format::native}});
-  link_.start();
-  ASSERT_TRUE(loop_.run_until([this] { return link_.in_flight.size() == 1; }));
-  const Link::Message& message = link_.in_flight.front().message;
-  EXPECT_EQ(message.content_type, "application/vnd.fieldpost.segment");
-  const std::size_t line = message.payload.find('\n');
-  const Json head = Json::parse(message.payload.substr(0, line)).value();
-  EXPECT_EQ(head.at("device")->string(), "gw");
-  EXPECT_TRUE(head.at("time")->at("start")->string().has_value());
-  const auto bytes = std::as_bytes(std::span{message.payload}).subspan(line + 1);
-  EXPECT_EQ(decode_segment_content(bytes).value().samples.front().value.integer(), 42);
-}
-
-TEST_F(SyncTest, SendsCompressedJsonAndSaysSo) {
-  for (int i = 0; i < 200; ++i) store_->add(Lane::live, Sample{id_, i, clock_.now()});
-  store_segment();
-  make_sync({.device = "gw", .payload = {.compression = PayloadOptions::Compression::zstd}});
-  link_.start();
-  ASSERT_TRUE(loop_.run_until([this] { return link_.in_flight.size() == 1; }));
-  const Link::Message& message = link_.in_flight.front().message;
-  EXPECT_EQ(message.content_type, "application/json+zstd");
-  EXPECT_EQ(message.payload.substr(0, 4), "\x28\xB5\x2F\xFD");
-}
-
-TEST_F(SyncTest, JudgesTheLengthOfAMessageAsItIsSent) {
-  for (int i = 0; i < 2'000; ++i) store_->add(Lane::live, Sample{id_, i, clock_.now() + milliseconds{i}});
-  store_segment();  // some 15 kB as JSON, a few hundred compressed
-  make_sync({.device = "gw", .message_bytes_max = 10'000, .payload = {.compression = PayloadOptions::Compression::zstd}});
-  link_.start();
-  ASSERT_TRUE(loop_.run_until([this] { return link_.in_flight.size() == 1; }));
-  EXPECT_EQ(sync_->status().messages_given_up, 0U);
 }
 
 }  // namespace
