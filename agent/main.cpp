@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <exception>
 #include <new>
 #include <string_view>
 #include <vector>
@@ -32,12 +31,6 @@ int main(int argument_count, char** arguments) {
   // NOLINTEND(concurrency-mt-unsafe)
   std::set_new_handler(
       [] { end_with("fieldpost: no memory is left: ended; start it again, what is durable is kept\n"); });
-  // Libraries throw where the system refuses them what they need to begin: descriptors, threads, timers.
-  std::set_terminate([] {
-    end_with(
-        "fieldpost: the system refuses what is needed to run: ended; look at its limits and start it "
-        "again\n");
-  });
   // A peer that closes must show as an error of the write, not end the process.
   std::signal(SIGPIPE, SIG_IGN);
   const std::vector<std::string_view> words{arguments + (argument_count > 0 ? 1 : 0),

@@ -16,7 +16,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
+#include <exception>
 #include <map>
 #include <memory>
 #include <string>
@@ -51,7 +51,7 @@ class Registry : public std::enable_shared_from_this<Registry> {
     const int descriptor = ::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
     if (descriptor < 0) {
       std::perror("timerfd_create");  // no agent without a timer, and nobody to tell yet
-      std::abort();
+      std::terminate();
     }
     timer_.assign(descriptor);
   }
@@ -95,7 +95,7 @@ class Registry : public std::enable_shared_from_this<Registry> {
         // A number that is no open descriptor, or a regular file: both a mistake of the caller.
         std::fprintf(stderr, "event loop: descriptor %d cannot be watched: %s\n", descriptor,
                      error.message().c_str());
-        std::abort();
+        std::terminate();
       }
       found = descriptors_.emplace(descriptor, std::move(watched)).first;
     }
@@ -117,7 +117,7 @@ class Registry : public std::enable_shared_from_this<Registry> {
     if (error) {
       std::fprintf(stderr, "event loop: signal %d cannot be watched: %s\n", signal_number,
                    error.message().c_str());
-      std::abort();
+      std::terminate();
     }
     const std::uint64_t id = next_id_++;
     auto watcher = std::make_shared<Watcher>(std::move(task));
@@ -242,7 +242,7 @@ class Registry : public std::enable_shared_from_this<Registry> {
             // Asio takes a regular file, which is no thing to wait for, and says so only here.
             std::fprintf(stderr, "event loop: descriptor %d cannot be watched: %s\n", number,
                          error.message().c_str());
-            std::abort();
+            std::terminate();
           }
           const std::vector<WatcherPointer> ready = watched->direction(wait).watchers;
           for (const auto& watcher : ready) {

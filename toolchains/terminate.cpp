@@ -39,9 +39,11 @@ void __verbose_terminate_handler() {
     }
     put("\n");
   } else {
-    put("fieldpost: terminate called without an exception\n");
+    put("fieldpost: ended; the line above says why\n");
   }
-  std::abort();
+  // Libraries throw, and the event loop gives up, where the system refuses what is needed to run: descriptors, threads, timers.
+  // That is no crash: ExitCode::exhausted (agent/commands/command.hpp).
+  ::_exit(3);
 }
 
 }  // namespace __gnu_cxx

@@ -16,7 +16,7 @@ enum class ExitCode : int {
   ok = 0,
   failed = 1,  ///< wrong configuration, no agent there, a file that cannot be read: stderr says which
   usage = 2,   ///< the command line itself was wrong
-  exhausted = 3,  ///< no memory, or no descriptors or threads to begin with (main.cpp)
+  exhausted = 3,  ///< no memory, or no descriptors or threads to begin with (main.cpp, toolchains/terminate.cpp)
 };
 
 struct Command {

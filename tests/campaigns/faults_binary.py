@@ -48,6 +48,9 @@ ERRORS = {
 }
 # No kernel answers so for ever.
 ONLY_ONCE = ("epoll_wait",)
+# Of the store's files and the log only: pipes, timers and eventfds of our own do not fail, and without them no signal arrives.
+OF_FILES = ("fcntl", "read", "write")
+STATE_FILES = ("fieldpost.lock", "outbox.db", "outbox.db-wal", "outbox.marks", "outbox.reserve", "state.db", "state.db-wal")
 MEMORY_CALLS = ("brk", "mmap")
 # strace cannot name a size of memory; the shell can. KiB of address space: from too little for the start to enough.
 ADDRESS_SPACE_KIB = (5_000, 60_000)
@@ -179,8 +182,11 @@ class Trials:
         if call == "address space":
             self._start(agent, f"ulimit -v {error}; exec")
         else:
-            self._start(agent, f"strace -D -f -qq -o /dev/null -e trace={call} "
-                               f"-e inject={call}:error={error}:when={n}{'+' if forever else ''} --")
+            # brk() has no errors: it answers with where the heap ends. A large number, as an error is one, would be believed.
+            answer = "retval=0" if call == "brk" else f"error={error}"
+            files = [agent.folder / "run-1.log", *(agent.state_directory / name for name in STATE_FILES)] if call in OF_FILES else []
+            self._start(agent, f"strace -D -f -qq -o /dev/null {' '.join(f'-P {file}' for file in files)} -e trace={call} "
+                               f"-e inject={call}:{answer}:when={n}{'+' if forever else ''} --")
         found = self._first_life(agent, call)
         agent.start()
         agent.wait_for_log("link up", seconds=30)
