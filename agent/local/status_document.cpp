@@ -77,6 +77,8 @@ void write_store(JsonWriter& json, const StatusDocument& document) {
       .member("flush_interval_seconds", in_seconds(store.flush_interval))
       .member("thinned_readings", store.thinned_readings)
       .member("merged_segments", store.merged_segments)
+      .member("salvaging", store.is_salvaging)
+      .member("salvaged_segments", store.salvaged_segments)
       .member("memory_readings", store.memory_readings)
       .member("memory_bytes", std::uint64_t{store.memory_bytes});
   json.key("lanes").begin_object();

@@ -241,6 +241,7 @@ Result<std::vector<OutboxRow>> OutboxDatabase::fetch(Lane lane, std::int64_t aft
                                                      std::size_t bytes_max,
                                                      std::array<std::uint64_t, kLanes.size()>& dropped) {
   count = std::clamp<std::size_t>(count, 1, 1'000'000);
+  after = std::max(after, held_back_to_);
   while (true) {
     std::vector<std::int64_t> damaged;
     auto found = TRY(read(lane, after, count, bytes_max, damaged));

@@ -153,6 +153,11 @@ class OutboxDatabase {
   /// database before this one: who has a segment in hand names it by its row.
   void keep_rows_above(std::int64_t row) { newest_row_ = std::max(newest_row_, row); }
   std::int64_t newest_row() const noexcept { return newest_row_; }
+  /// Rows up to this one, which are being salvaged, are not handed out yet; new ones come behind it. 0: none.
+  void hold_back(std::int64_t row) {
+    held_back_to_ = row;
+    keep_rows_above(row);
+  }
 
   /// Makes the change durable whole, or not at all. Drops by age and by quota, oldest of bulk first, and
   /// turns unreported gaps into a segment of the event lane unless one waits already.
@@ -184,6 +189,7 @@ class OutboxDatabase {
  private:
   friend class OutboxTransaction;
   friend class OutboxRewrite;
+  friend class Salvage;
   OutboxDatabase(Sqlite database, OutboxOptions options, const BootTable& boots, ReadFailures& failures, HandedOut& handed_out)
       : database_{std::move(database)}, options_{std::move(options)}, boots_{&boots}, failures_{&failures}, handed_out_{&handed_out} {}
   Result<void> load();
@@ -207,6 +213,7 @@ class OutboxDatabase {
   Epoch succeeds_ = 0;
   std::uint64_t newest_seq_ = 0;
   std::int64_t newest_row_ = 0;
+  std::int64_t held_back_to_ = 0;
   LaneCounts waiting_;
   // What need not be looked at again: rows up to these are as large as they get, or are thinned.
   HandedOut::Rows merged_to_{};

@@ -83,11 +83,7 @@ Result<void> OutboxRewrite::replace(Lane lane, std::vector<EncodedSegment>& fres
     const Row& place = taken_[before + i];
     renumber_segment(fresh[i].bytes, fresh[i].header, taken_[i == 0 ? 0 : before + i].meta.first_seq, place.meta.seq);
     TRY(work_.insert_at(place.row, fresh[i]));
-    auto merged = TRY(work_.sqlite_.prepare("INSERT INTO merged(row, first_seq, thinned) VALUES(?, ?, ?)"));
-    merged.bind(1, place.row);
-    merged.bind(2, static_cast<std::int64_t>(fresh[i].header.first_seq));
-    merged.bind(3, std::int64_t{fresh[i].header.is_thinned ? 1 : 0});
-    TRY(merged.run());
+    TRY(work_.note_merged(place.row, fresh[i].header));
   }
   return {};
 }

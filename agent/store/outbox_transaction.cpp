@@ -323,6 +323,14 @@ Result<void> OutboxTransaction::insert_at(std::int64_t row, const EncodedSegment
   return {};
 }
 
+Result<void> OutboxTransaction::note_merged(std::int64_t row, const SegmentHeader& header) {
+  auto merged = TRY(sqlite_.prepare("INSERT INTO merged(row, first_seq, thinned) VALUES(?, ?, ?)"));
+  merged.bind(1, row);
+  merged.bind(2, static_cast<std::int64_t>(header.first_seq));
+  merged.bind(3, std::int64_t{header.is_thinned ? 1 : 0});
+  return merged.run();
+}
+
 Result<std::vector<Gap>> OutboxTransaction::gaps_in(const char* table_where, std::int64_t row) {
   std::vector<Gap> gaps;
   auto statement = TRY(sqlite_.prepare(std::string{"SELECT cause, lane, epoch, boot, readings, first_seq, last_seq, first_ns, last_ns FROM "} + table_where));

@@ -39,6 +39,7 @@ class OutboxTransaction {
 
  private:
   friend class OutboxRewrite;
+  friend class Salvage;
   struct Meta {
     Epoch epoch = 0;
     std::uint64_t seq = 0;
@@ -68,6 +69,7 @@ class OutboxTransaction {
   Result<void> remove(Lane lane, std::int64_t row, const Meta& meta);
   Result<void> insert_one(const EncodedSegment& segment);
   Result<void> insert_at(std::int64_t row, const EncodedSegment& segment);
+  Result<void> note_merged(std::int64_t row, const SegmentHeader& header);
   bool is_over_share(Lane lane, const Incoming& incoming) const;
   Result<bool> thin_one(const Incoming* incoming);
   Result<std::int64_t> free_pages();

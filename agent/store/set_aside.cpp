@@ -64,6 +64,11 @@ std::vector<std::string> copies_of(const std::string& path) {
 
 }  // namespace
 
+std::string newest_set_aside(const std::string& path) {
+  const auto copies = copies_of(path);
+  return copies.empty() ? std::string{} : copies.back();
+}
+
 Result<std::string> set_aside(const std::string& path, UtcTime now) {
   const std::string name = free_name(path, now);
   // The log first: a database without its log is merely older, a log without its database is nothing.
@@ -71,7 +76,9 @@ Result<std::string> set_aside(const std::string& path, UtcTime now) {
   TRY(rename_if_there(path, name));
   ::unlink((path + "-shm").c_str());
   auto copies = copies_of(path);
-  for (std::size_t i = 0; i + kDamagedKeptMax < copies.size(); ++i) {
+  // Not this one, whatever the clock says: it is yet to be salvaged.
+  const std::size_t others_max = kDamagedKeptMax - std::erase(copies, name);
+  for (std::size_t i = 0; i + others_max < copies.size(); ++i) {
     ::unlink((copies[i] + std::string{kLog}).c_str());
     ::unlink(copies[i].c_str());
   }

@@ -21,4 +21,7 @@ inline constexpr std::size_t kDamagedKeptMax = 2;
 /// Requires: nobody has the database open
 Result<std::string> set_aside(const std::string& path, UtcTime now);
 
+/// The newest copy of `path` that was set aside; empty if there is none.
+std::string newest_set_aside(const std::string& path);
+
 }  // namespace fieldpost

@@ -21,6 +21,8 @@ constexpr std::size_t kJobsMax = 64;
 constexpr milliseconds kAcknowledgeDelay{1'000};
 /// Connections that end before any acknowledgement, again and again, must not fill the quota with what may not be dropped.
 constexpr std::size_t kSentRowsMax = 512;
+/// Between two steps of salvage, so that it takes neither the disk nor a core for itself.
+constexpr milliseconds kSalvagePause{20};
 constexpr milliseconds kRetryFirst{1'000};
 constexpr milliseconds kRetryMax{30'000};
 /// close() tries so often to get everything onto the disk.
@@ -187,6 +189,7 @@ struct Store::Impl {
 
   void take_figures() {
     const std::lock_guard lock{figures_mutex};
+    const bool was_salvaging = figures.is_salvaging;
     if (new_figures) figures = std::move(*new_figures);
     new_figures.reset();
     if (new_boots) {
@@ -195,6 +198,8 @@ struct Store::Impl {
       note_floor();
     }
     new_boots.reset();
+    if (!was_salvaging || figures.is_salvaging || !salvaged) return;
+    loop.post([told = salvaged, weak = std::weak_ptr{alive}] { weak.expired() ? void() : told(); });
   }
 
   void finish_work() {
@@ -246,20 +251,22 @@ struct Store::Impl {
 
   /// After a flush nothing is due for a while. One step, so that an alert waits for one at most.
   void tidy() {
-    if (closed || budget.is_short() || std::exchange(is_tidying, true)) return;
-    const auto merged = std::make_shared<std::optional<OutboxOutcome>>();
-    const bool taken = worker.submit(
-        [this, merged] {
-          *merged = disk.tidy();
+    salvage_timer.reset();
+    if (closed || (budget.is_short() && !figures.is_salvaging) || is_tidying) return;
+    const auto outcome = std::make_shared<OutboxOutcome>();
+    is_tidying = worker.submit(
+        [this, outcome] {
+          *outcome = disk.tidy().value_or(OutboxOutcome{});
           mine_figures(disk.figures());
         },
-        [this, merged, weak = std::weak_ptr{alive}] {
+        [this, outcome, weak = std::weak_ptr{alive}] {
           if (weak.expired()) return;
           is_tidying = false;
-          if (*merged) counted.merged_segments += (*merged)->merged_segments;
+          counted.merged_segments += outcome->merged_segments;
+          for (const Lane lane : kLanes) counted.dropped_readings[index(lane)] += outcome->dropped[index(lane)];
           take_figures_of_reading();
+          if (figures.is_salvaging && figures.ok && !closed) salvage_timer = loop.after(kSalvagePause, [this] { tidy(); });
         });
-    if (!taken) is_tidying = false;
   }
 
   /// Of work that only read or tidied: what to do about a failure is the next commit's affair.
@@ -332,33 +339,26 @@ struct Store::Impl {
   BootTable boots{loop.clock().lowest()};
   bool boots_changed = false;
 
-  Instants pending_since;  ///< when the oldest that waits here was added
-  Instants work_since;     ///< the same of what is on the worker
+  Instants pending_since, work_since;  ///< when the oldest was added that waits here, or is on the worker
   nanoseconds durable_delay{0};
   nanoseconds late_next{0};  ///< what age is worth a line; 0: none was said
 
   std::shared_ptr<DiskWork> work;  ///< on the worker now; shared because the jobs that bear it are copyable
   std::size_t work_bytes = 0;
   std::uint64_t work_readings = 0;
-  bool is_wanted = false;
-  bool is_flush = false;    ///< the latest work took all lanes
-  bool is_tidying = false;
+  bool is_wanted = false, is_tidying = false;
+  bool is_flush = false;  ///< the latest work took all lanes
   Lanes wanted{};
-  std::vector<std::function<void(Result<void>)>> flush_callbacks;
-  std::vector<std::function<void(Result<void>)>> work_callbacks;
+  std::vector<std::function<void(Result<void>)>> flush_callbacks, work_callbacks;
   std::vector<std::function<void(Lane)>> listeners;
-  Subscription flush_timer;
-  Subscription retry_timer;
-  Subscription acknowledge_timer;
+  std::function<void()> salvaged;
+  Subscription flush_timer, retry_timer, acknowledge_timer, salvage_timer;
   milliseconds retry_delay = kRetryFirst;
-
   BootTime flushed_at = loop.clock().now();
   WriteBudget budget{options, loop.clock().now()};
-
   DiskFigures figures;
-  bool said_error = false;
+  bool said_error = false, closed = false;
   StoreStatus counted;  ///< what is counted since start; the rest of it is not kept up
-  bool closed = false;
 
   std::mutex figures_mutex;  // guards the next two, which the worker writes
   std::optional<DiskFigures> new_figures;
@@ -447,6 +447,8 @@ void Store::give_up(const OutgoingSegment& segment, Gap::Cause cause) {
 
 void Store::on_durable(std::function<void(Lane)> listener) { impl_->listeners.push_back(std::move(listener)); }
 
+void Store::on_salvaged(std::function<void()> listener) { impl_->salvaged = std::move(listener); }
+
 std::optional<Store::UtcStamp> Store::utc_of(const BootId& boot, BootTime time) const {
   const auto utc = impl_->boots.utc_of(boot, time);
   if (!utc) return std::nullopt;
@@ -472,6 +474,9 @@ StoreStatus Store::status() const {
   status.durable_delay = std::max(impl.durable_delay, impl.not_durable_for());
   status.written_bytes = impl.figures.written_bytes;
   status.flush_interval = impl.budget.promised();
+  status.is_salvaging = impl.figures.is_salvaging;
+  status.salvaged_segments = impl.figures.salvaged_segments;
+  status.salvaged_readings = impl.figures.salvaged_readings;
   return status;
 }
 
@@ -488,11 +493,8 @@ void Store::close() {
   impl.worker.drain();
   if (impl.work) impl.finish_work();
   impl.closed = true;
-  impl.flush_timer.reset();
-  impl.retry_timer.reset();
-  impl.acknowledge_timer.reset();
-  const bool taken = impl.worker.submit([&impl] { impl.disk.end(); }, {});
-  if (taken) impl.worker.drain();
+  for (Subscription* timer : {&impl.flush_timer, &impl.retry_timer, &impl.acknowledge_timer, &impl.salvage_timer}) timer->reset();
+  if (impl.worker.submit([&impl] { impl.disk.end(); }, {})) impl.worker.drain();
 }
 
 }  // namespace fieldpost

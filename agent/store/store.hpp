@@ -46,6 +46,9 @@ struct StoreStatus {
   std::uint64_t commits = 0;
   std::uint64_t body_bytes = 0;  ///< segment bytes committed since start
   std::int64_t written_bytes = 0;  ///< to the disk since start, logs and marks included; rather more than less
+  bool is_salvaging = false;       ///< what is whole in an outbox that was set aside is being brought back
+  std::uint64_t salvaged_segments = 0;  ///< so far, or by the latest
+  std::uint64_t salvaged_readings = 0;
   nanoseconds flush_interval{0};   ///< what promise P1 says now: longer than configured while the write budget is short
 };
 
@@ -98,6 +101,8 @@ class Store {
   /// Runs whenever new segments became durable, or a lane has become readable again, so that sync need
   /// not poll.
   void on_durable(std::function<void(Lane)> listener);
+  /// Runs when segments have come back out of an outbox that was set aside: their rows lie before those handed out so far.
+  void on_salvaged(std::function<void()> listener);
 
   /// UTC of a boot-time stamp of any boot the store knows, with its error bound; see boot_table.hpp.
   struct UtcStamp {

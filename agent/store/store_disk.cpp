@@ -155,6 +155,8 @@ Result<void> StoreDisk::open_outbox(DiskWork& work) {
                               .message_bytes_max = options_.message_bytes_max, .merge_segments_min = options_.merge_segments_min};
   outbox_ = TRY(OutboxDatabase::open(options, boots_, failures_, handed_out_));
   outbox_file_ = file_at(options.path);
+  salvage_ = TRY(Salvage::resume(*outbox_));
+  if (salvage_) keep_room_for_salvage();
   // Before anything of it is handed out: sync remembers the rows it has had, whatever database they came from.
   newest_row_ = std::max(newest_row_, outbox_->newest_row());
   outbox_->keep_rows_above(newest_row_);
@@ -189,6 +191,7 @@ Result<void> StoreDisk::set_aside_state(DiskWork& work) {
 Result<void> StoreDisk::set_aside_outbox(DiskWork& work) {
   outbox_.reset();
   const std::string name = TRY(set_aside(path("outbox.db"), work.utc));
+  set_aside_as_ = name;
   log_.warn("outbox set aside", {{"directory", options_.directory}, {"kept_as", name}});
   work.events.push_back(event_of("outbox_set_aside", "outbox.db was damaged and is kept as " + name + "; a new one was made", work.moment.now));
   return {};
@@ -253,7 +256,7 @@ Result<void> StoreDisk::apply(DiskWork& work) {
 /// The marks come after the commit and before anybody hears of it: a number that may have left the device
 /// is always below the mark.
 void StoreDisk::announce(DiskWork& work, OutboxOutcome outcome) {
-  last_known_waiting_ = outbox_->waiting();
+  last_known_waiting_ = waiting();
   Marks marks = marks_now(outbox_->oldest_waiting().value_or(0));
   marks.newest_acknowledged = std::max(marks.newest_acknowledged, outcome.newest_acknowledged);
   write_marks(marks);
@@ -282,12 +285,13 @@ std::vector<OutboxRow> StoreDisk::fetch(Lane lane, std::int64_t after, std::size
 
 std::optional<OutboxOutcome> StoreDisk::tidy() {
   if (!outbox_ || error_ || is_unsynced_) return std::nullopt;
-  auto merged = outbox_->merge(is_unsynced_);
+  auto merged = salvage_ ? salvage_->step(*outbox_, is_unsynced_) : outbox_->merge(is_unsynced_);
+  if (merged && salvage_) note_salvage();
   if (merged) {
-    if (*merged) last_known_waiting_ = outbox_->waiting();
+    if (*merged) last_known_waiting_ = waiting();
     return std::move(*merged);
   }
-  log_.debug("segments not merged", {{"error", merged.error().sentence()}});
+  log_.debug(salvage_ ? "segments not salvaged" : "segments not merged", {{"error", merged.error().sentence()}});
   if (merged.error().kind() == ErrorKind::Full && !is_unsynced_) return std::nullopt;  // nothing is lost by it
   fail(merged.error());
   at_ = Place::outbox;
@@ -300,7 +304,7 @@ std::vector<OutboxRow> StoreDisk::peek(Lane lane, std::int64_t after, std::size_
   if (!outbox_) return {};
   auto rows = outbox_->fetch(lane, after, count, bytes_max, dropped);
   if (rows) {
-    last_known_waiting_ = outbox_->waiting();
+    last_known_waiting_ = waiting();
     return std::move(*rows);
   }
   log_.debug("outbox not readable", {{"lane", to_string(lane)}, {"error", rows.error().sentence()}});
@@ -348,6 +352,9 @@ DiskFigures StoreDisk::figures() {
     written_bytes_ += outbox_->take_written_bytes();
   }
   figures.written_bytes = written_bytes_;
+  figures.is_salvaging = salvage_.has_value();
+  figures.salvaged_segments = salvaged_segments_;
+  figures.salvaged_readings = salvaged_readings_;
   if (doubtful_) {
     figures.doubtful_bytes = bytes_of(doubtful_->batches);
     figures.doubtful_readings = readings_of(doubtful_->batches);

@@ -18,6 +18,7 @@
 #include "agent/store/marks.hpp"
 #include "agent/store/outbox_database.hpp"
 #include "agent/store/reserve_file.hpp"
+#include "agent/store/salvage.hpp"
 #include "agent/store/segment_builder.hpp"
 #include "agent/store/state_database.hpp"
 #include "agent/store/store_options.hpp"
@@ -53,6 +54,9 @@ struct DiskFigures {
   LaneCounts waiting;
   std::size_t doubtful_bytes = 0;  ///< memory of a batch whose commit may or may not have happened
   std::uint64_t doubtful_readings = 0;
+  bool is_salvaging = false;  ///< what is whole in an outbox that was set aside comes back, step by step: tidy()
+  std::uint64_t salvaged_segments = 0;  ///< by it, or by the latest that ended
+  std::uint64_t salvaged_readings = 0;
 };
 
 class StoreDisk {
@@ -80,7 +84,7 @@ class StoreDisk {
   /// Nobody has anything of the lane in hand any more but `kept`: it may be dropped again.
   void release(Lane lane, const std::set<std::int64_t>& kept) { handed_out_.release_all(lane, kept); }
 
-  /// Work for idle times, one step: merges small segments. Returns what it came to.
+  /// Work for idle times, one step: salvages from an outbox that was set aside, else merges small segments. Returns what it came to.
   std::optional<OutboxOutcome> tidy();
 
   void close();
@@ -108,6 +112,10 @@ class StoreDisk {
   void leave_what_was_taken_away();
   Result<void> open_outbox(DiskWork& work);
   Result<void> settle_epoch(DiskWork& work);
+  Result<void> begin_salvage(std::vector<Gap>& lost);
+  void keep_room_for_salvage();
+  void note_salvage();
+  LaneCounts waiting() const;
   Result<void> begin_epoch(const std::vector<Gap>& lost, const OutboxMoment& moment);
   Result<void> settle_doubt(DiskWork& work);
   Result<void> try_once(DiskWork& work);
@@ -136,6 +144,11 @@ class StoreDisk {
   BootTable boots_;
   std::optional<StateDatabase> state_;
   std::optional<OutboxDatabase> outbox_;
+  std::optional<Salvage> salvage_;
+  std::string set_aside_as_;  ///< the outbox that a new one is to take the place of
+  std::uint64_t salvaged_segments_ = 0;
+  std::uint64_t salvaged_readings_ = 0;
+  std::vector<Event> later_events_;  ///< to be told with the next commit
   std::optional<std::vector<BootRow>> loaded_boots_;
   std::optional<Doubtful> doubtful_;
   bool is_unsynced_ = false;  ///< a commit failed in its last step: the log may stand in the system's memory only

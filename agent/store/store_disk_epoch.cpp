@@ -2,9 +2,11 @@
 // Under which epoch an outbox that was opened goes on, and what stands outside it so that this can be told.
 #include <sys/random.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
+#include "agent/store/set_aside.hpp"
 #include "agent/store/store_disk.hpp"
 
 namespace fieldpost {
@@ -75,6 +77,7 @@ Result<void> StoreDisk::settle_epoch(DiskWork& work) {
       lost = gaps_of(marks_->oldest_waiting, marks_->newest_seq);
     }
   }
+  if (epoch == 0) TRY(begin_salvage(lost));
   TRY(begin_epoch(lost, work.moment));
   // Told when something is committed in it: until then this may come to pass again, and again.
   if (!why.empty() && new_epoch_why_.empty()) new_epoch_why_ = why;
@@ -85,6 +88,10 @@ Result<void> StoreDisk::settle_epoch(DiskWork& work) {
 
 void StoreDisk::tell_new_epoch(DiskWork& work) {
   work.lost = std::exchange(new_epoch_lost_, {});
+  for (Event& event : std::exchange(later_events_, {})) {
+    event.time = work.moment.now;
+    work.events.push_back(std::move(event));
+  }
   const std::string why = std::exchange(new_epoch_why_, {});
   if (why.empty()) return;
   log_.warn("outbox begins a new epoch", {{"directory", options_.directory}, {"why", why}});
@@ -97,13 +104,67 @@ std::vector<Gap> StoreDisk::gaps_of(std::uint64_t first_seq, std::uint64_t last_
   std::vector<Gap> gaps;
   for (const Lane lane : kLanes) {
     const std::uint64_t waited = last_known_waiting_[index(lane)].readings;
-    const std::uint64_t waiting = outbox_->waiting()[index(lane)].readings;
-    const std::uint64_t readings = waited > waiting ? waited - waiting : 0;
+    const std::uint64_t waits = waiting()[index(lane)].readings;
+    const std::uint64_t readings = waited > waits ? waited - waits : 0;
     if (first_seq == 0 && readings == 0) continue;
     gaps.push_back({.cause = Gap::Cause::damage, .lane = lane, .readings = readings, .epoch = first_seq == 0 ? 0 : marks_->epoch,
                     .first_seq = first_seq, .last_seq = first_seq == 0 ? 0 : last_seq});
   }
   return gaps;
+}
+
+/// What waits, what is still to be salvaged among it: should this outbox prove damaged, too, both are lost.
+LaneCounts StoreDisk::waiting() const {
+  LaneCounts waits = outbox_->waiting();
+  if (!salvage_) return waits;
+  for (const Lane lane : kLanes) waits[index(lane)].readings += salvage_->missing()[index(lane)];
+  return waits;
+}
+
+/// What is lost of an outbox that was set aside shows when all that is whole has come back; until then nothing is told. If the
+/// power went before this, the newest copy is the one that the marks speak of.
+Result<void> StoreDisk::begin_salvage(std::vector<Gap>& lost) {
+  // Far more rows than any outbox has: those that were looked at may all have come out of one before it.
+  constexpr std::int64_t kRoom = std::int64_t{1} << 40;
+  if (!salvage_) {
+    std::string from = set_aside_as_;
+    if (from.empty() && marks_ && marks_->any_waits()) from = newest_set_aside(path("outbox.db"));
+    if (from.empty()) return {};
+    Salvage::Lost known;
+    if (marks_) known = {.epoch = marks_->epoch, .oldest_waiting = marks_->oldest_waiting, .newest_seq = marks_->newest_seq};
+    for (const Gap& gap : lost) known.readings[index(gap.lane)] = gap.readings;
+    std::int64_t rows_to = newest_row_;
+    if (const auto file = DamagedFile::open(from)) rows_to = std::max(rows_to, std::min(file->newest_row_at_a_glance(), kRowsMax));
+    TRY(Salvage::begin(*outbox_, from, rows_to + kRoom, known));
+    salvage_ = TRY(Salvage::resume(*outbox_));
+    set_aside_as_.clear();
+  }
+  lost.clear();
+  keep_room_for_salvage();
+  return {};
+}
+
+/// What comes back counts as handed out: it may have been.
+void StoreDisk::keep_room_for_salvage() {
+  newest_row_ = std::max(newest_row_, salvage_->rows_to());
+  for (const Lane lane : kLanes) handed_out_.note_left(lane, {1, salvage_->rows_to()});
+}
+
+void StoreDisk::note_salvage() {
+  salvaged_segments_ = salvage_->segments();
+  salvaged_readings_ = salvage_->readings();
+  if (!salvage_->is_done()) return;
+  std::uint64_t lost = 0;
+  for (const Lane lane : kLanes) {
+    new_epoch_lost_[index(lane)] += salvage_->missing()[index(lane)];
+    lost += salvage_->missing()[index(lane)];
+  }
+  log_.info("outbox salvaged", {{"from", salvage_->path()}, {"segments", salvaged_segments_}, {"readings", salvaged_readings_}, {"lost", lost}});
+  Event event = event_of("outbox_salvaged", std::to_string(salvaged_segments_) + " segments (" + std::to_string(salvaged_readings_) +
+                         " readings) were brought back out of " + salvage_->path() + "; " + std::to_string(lost) + " readings are lost", {});
+  event.severity = Severity::info;
+  later_events_.push_back(std::move(event));
+  salvage_.reset();
 }
 
 /// Marks that speak of what waited stay as they are until the first commit of the epoch: should this outbox
@@ -123,7 +184,8 @@ Result<void> StoreDisk::begin_epoch(const std::vector<Gap>& lost, const OutboxMo
 Marks StoreDisk::marks_now(std::uint64_t oldest_waiting) const {
   Marks marks{.epoch = outbox_->epoch(), .newest_seq = outbox_->newest_seq(), .oldest_waiting = oldest_waiting};
   if (marks_ && marks_->epoch == marks.epoch) marks.newest_acknowledged = marks_->newest_acknowledged;
-  for (const Lane lane : kLanes) marks.waiting[index(lane)] = outbox_->waiting()[index(lane)].readings;
+  const LaneCounts waits = waiting();
+  for (const Lane lane : kLanes) marks.waiting[index(lane)] = waits[index(lane)].readings;
   return marks;
 }
 

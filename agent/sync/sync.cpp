@@ -33,6 +33,7 @@ void Sync::start() {
     }
     pump();
   });
+  store_.on_salvaged([this] { look_back(); });
   link_.on_change([this](LinkState state) { state == LinkState::connected ? connection_made() : connection_ended(); });
   pump();
 }
@@ -324,6 +325,18 @@ void Sync::forget(Queue& queue) {
   if (&queue == &queues_[kLiveNewest] && link_.connected()) begin_backlog();
 }
 
+/// Rows older than those that were fetched have come back out of a damaged outbox: each lane is looked through anew. The newest of
+/// live all lie behind its backlog.
+void Sync::look_back() {
+  for (Queue& queue : queues_) {
+    if (&queue == &queues_[kLiveNewest]) continue;
+    queue.fetched_to = 0;
+    queue.exhausted = false;
+    queue.discard_fetch = queue.fetching;
+  }
+  pump();
+}
+
 void Sync::fetch(Queue& queue) {
   if (queue.fetching || queue.exhausted) return;
   if (queue.fetched_to >= queue.row_max) {
@@ -348,7 +361,7 @@ void Sync::fetched(Queue& queue, std::vector<OutgoingSegment> segments) {
     }
     if (row <= queue.fetched_to) continue;
     queue.fetched_to = row;
-    queue.waiting.emplace(row, std::move(segment));
+    if (!queue.in_flight.contains(row)) queue.waiting.emplace(row, std::move(segment));
   }
   pump();
 }

@@ -123,6 +123,7 @@ class Sync {
   void say_held_back(Queue& queue, std::string_view phrase, const std::string& why);
   void hold_back(Queue& queue);
   void forget(Queue& queue);
+  void look_back();
   void fetch(Queue& queue);
   void fetched(Queue& queue, std::vector<OutgoingSegment> segments);
   static Link::Urgency urgency_of(const Queue& queue);

@@ -35,6 +35,7 @@ int main(int count, char** arguments) {
                                    {"lost_and_told", figures.lost_told},
                                    {"reused_numbers", figures.reused},
                                    {"handed_out", figures.handed_out},
+                                   {"salvaged", figures.salvaged},
                                    {"merged", figures.merged},
                                    {"thinned", figures.thinned},
                                    {"set_aside", figures.set_aside},

@@ -18,7 +18,7 @@ from tests.campaigns import processes  # noqa: E402
 
 LIES_PER_THOUSAND = 100
 BREAKS = ("no-sync", "early-promise", "early-delete", "late-marks", "forgets-handed-out")
-FIGURES = ("cuts", "violations", "lost", "lost_and_told", "reused_numbers", "merged", "thinned")
+FIGURES = ("cuts", "violations", "lost", "lost_and_told", "reused_numbers", "salvaged", "merged", "thinned")
 
 
 def main():

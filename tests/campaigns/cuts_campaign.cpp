@@ -276,9 +276,22 @@ class Chain {
       return false;
     }
     count(work);
+    if (!salvage(*store_)) return false;
     found_ = look(*store_);
     ledger_.settle(found_);
     ledger_.check_held(found_, handed_);
+    return true;
+  }
+
+  /// Only then it is to be seen what came back, and gaps tell the rest. False when the power went meanwhile.
+  bool salvage(StoreDisk& store) {
+    constexpr int kStepsMax = 1'000;
+    for (int step = 0; store.figures().is_salvaging; ++step) {
+      if (step == kStepsMax) ledger_.violation("salvage never ends");
+      static_cast<void>(store.tidy());
+      if (mounted_->is_off() || step == kStepsMax) return false;
+      if (!store.figures().is_salvaging) figures_.salvaged += store.figures().salvaged_segments;
+    }
     return true;
   }
 
@@ -371,6 +384,7 @@ class Chain {
         CrashFileLayer::mount(nullptr, 0);
         return false;
       }
+      salvage(*store_);
       if (goes_on) count(work);
       const auto found = look(*store_);
       ledger_.settle_cut(found, goes_on);

@@ -44,6 +44,7 @@ struct CutsFigures {
   std::uint64_t acknowledged = 0;
   std::uint64_t dropped = 0;   ///< by quota, each told by a gap; or thinned
   std::uint64_t handed_out = 0;  ///< segments
+  std::uint64_t salvaged = 0;    ///< segments brought back out of databases set aside
   std::uint64_t merged = 0;      ///< segments that became fewer
   std::uint64_t thinned = 0;     ///< samples that became summaries, each told by a gap
   std::uint64_t lost = 0;      ///< durable and neither there nor told nor acknowledged: with lies and damage only

@@ -21,7 +21,8 @@ int main(int count, char** arguments) {
            choice_option("--break", options.broken,
                          {{"no-crc", DamageBreak::no_crc},
                           {"no-marks", DamageBreak::no_marks},
-                          {"no-gaps", DamageBreak::no_gaps}})}))
+                          {"no-gaps", DamageBreak::no_gaps},
+                          {"half-salvaged", DamageBreak::half_salvaged}})}))
     return 2;
   options.told = fieldpost::print_as_told(kSecondsMax);
   const fieldpost::DamageFigures figures = fieldpost::run_damage(options);
@@ -36,6 +37,7 @@ int main(int count, char** arguments) {
                                    {"start_cpu_us_max", figures.cpu_max_us},
                                    {"attempts_max", figures.attempts_max},
                                    {"set_aside", figures.set_aside},
+                                   {"salvaged", figures.salvaged},
                                    {"new_epochs", figures.new_epochs},
                                    {"checked_samples", figures.handed_out},
                                    {"lost", figures.lost},

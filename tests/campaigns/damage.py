@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.campaigns import damage_binary, processes  # noqa: E402
 
-BREAKS = ("no-crc", "no-marks", "no-gaps")
-FIGURES = ("trials", "start_calls_max", "start_cpu_us_max", "lost", "lost_untold", "dropped_before_and_report_lost", "violations")
+BREAKS = ("no-crc", "no-marks", "no-gaps", "half-salvaged")
+FIGURES = ("trials", "set_aside", "salvaged", "start_calls_max", "start_cpu_us_max", "lost", "lost_untold", "dropped_before_and_report_lost", "violations")
 
 
 def main():

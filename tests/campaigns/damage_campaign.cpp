@@ -13,6 +13,7 @@
 #include "tests/campaigns/damage_files.hpp"
 #include "tests/campaigns/damage_ledger.hpp"
 #include "tests/campaigns/damage_life.hpp"
+#include "tests/campaigns/segment_places.hpp"
 #include "tests/support/crash_file_layer.hpp"
 #include "tests/support/temporary_directory.hpp"
 
@@ -94,6 +95,10 @@ class Campaign {
     for (const std::string& name : disk.names()) files_[name] = copy_of(disk, name);
     CrashFileLayer::mount(nullptr, 0);
     before_.forget_handed_out();
+    const SegmentPlaces places{files_.at("outbox.db"), files_["outbox.db-wal"]};
+    for (const auto& [name, bytes] : before_.waiting()) {
+      if (auto place = places.of(bytes)) places_.emplace_back(name, std::move(*place));
+    }
     if (options_.broken == DamageBreak::no_marks) files_["outbox.marks"] = old_marks_;
   }
 
@@ -133,6 +138,7 @@ class Campaign {
       if (options_.broken == DamageBreak::no_crc && damage.file == "outbox.db") make_crc_right(damaged);
       disk.overwrite(damage.file, std::move(damaged));
       CrashFileLayer::mount(&disk, 2);
+      mounted_ = &disk;
       live(store_options_, ledger, damage);
       CrashFileLayer::mount(nullptr, 0);
     }
@@ -158,6 +164,7 @@ class Campaign {
     const int attempts = life.commit(kAttemptsMax);
     if (attempts == 0) return violation(damage, "the store does not start: " + life.latest_error());
     life.pull();
+    if (options_.broken == DamageBreak::half_salvaged && !damage.is_of_a_file()) halve_set_aside();
     figures_.cpu_max_us = std::max(figures_.cpu_max_us, cpu_now_us() - cpu);
     const std::uint64_t called = CrashFileLayer::calls() - calls;
     figures_.calls_max = std::max(figures_.calls_max, called);
@@ -173,7 +180,7 @@ class Campaign {
       life.acknowledge();
       if (life.commit(kAttemptsMax) == 0)
         return violation(damage, "the store takes nothing more: " + life.latest_error());
-      is_drained = life.pull() == 0 && life.unacknowledged() == 0 && round >= 2;
+      is_drained = life.pull() == 0 && life.unacknowledged() == 0 && round >= 2 && !life.is_salvaging();
     }
     if (!is_drained) violation(damage, "the store is never empty");
     for (std::uint64_t i = 0; i < ledger.samples(); ++i) {
@@ -184,9 +191,39 @@ class Campaign {
         break;
       }
     }
+    if (life.outboxes_set_aside() > 0 && damage.file == "outbox.db" && !damage.is_of_a_file()) demand_whole(ledger, damage);
+    figures_.salvaged += life.salvaged();
     figures_.set_aside += life.set_aside();
     figures_.new_epochs += life.new_epochs();
     settle(ledger.balance(options_.broken != DamageBreak::no_gaps), damage);
+  }
+
+  void halve_set_aside() const {
+    CrashDisk& disk = *mounted_;
+    for (const std::string& name : disk.names()) {
+      if (!name.starts_with("outbox.db.damaged-") || name.ends_with("-wal")) continue;
+      auto content = copy_of(disk, name);
+      content.resize(content.size() / 2);
+      disk.overwrite(name, std::move(content));
+    }
+  }
+
+  /// Of an outbox that was set aside all comes back that the damage did not touch. One byte may also be wrong in what a page says
+  /// of the places of its cells.
+  void demand_whole(const DamageLedger& ledger, const Damage& damage) {
+    const auto& before = files_.at("outbox.db");
+    const auto after = damage.applied_to(before);
+    const auto is_whole = [&](const SegmentPlaces::Ranges& ranges) {
+      return std::all_of(ranges.begin(), ranges.end(), [&](const auto& range) {
+        const std::size_t end = std::min(range.first + range.second, before.size());
+        return end <= after.size() && std::equal(&before[range.first], before.data() + end, &after[range.first]);
+      });
+    };
+    const bool is_byte = damage.kind == Damage::Kind::invert || damage.kind == Damage::Kind::bit;
+    for (const auto& [name, place] : places_) {
+      if (ledger.is_settled(name) || !is_whole(place.own) || !(is_byte || is_whole(place.pointers))) continue;
+      return violation(damage, "seq " + std::to_string(name.second) + " is whole and does not come back");
+    }
   }
 
   void settle(const DamageLedger::Balance& balance, const Damage& damage) {
@@ -217,7 +254,9 @@ class Campaign {
   DamageLedger before_;
   DamageFiles files_;
   std::vector<std::byte> old_marks_;
+  CrashDisk* mounted_ = nullptr;  ///< of the trial under way
   std::vector<std::pair<std::size_t, std::size_t>> segments_;
+  std::vector<std::pair<DamageLedger::Name, SegmentPlaces::Place>> places_;  ///< of what waits
 };
 
 }  // namespace

@@ -20,6 +20,7 @@ enum class DamageBreak : std::uint8_t {
   no_crc,    ///< a segment's CRC is made right again after the damage, as if nobody checked it
   no_marks,  ///< the marks beside the database are two commits old, as if nobody wrote them
   no_gaps,   ///< what gaps tell is not heard
+  half_salvaged,  ///< only the first half of an outbox set aside can be salvaged, as if that ended too soon
 };
 
 struct DamageOptions {
@@ -41,6 +42,7 @@ struct DamageFigures {
   std::uint64_t cpu_max_us = 0;    ///< likewise
   std::uint64_t attempts_max = 0;  ///< commits until the first that succeeded
   std::uint64_t set_aside = 0;
+  std::uint64_t salvaged = 0;  ///< segments brought back out of outboxes set aside
   std::uint64_t new_epochs = 0;
   std::uint64_t handed_out = 0;  ///< samples of before the damage, checked to the bit
   std::uint64_t lost = 0;

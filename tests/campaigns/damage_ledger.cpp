@@ -111,6 +111,7 @@ void DamageLedger::deliver(const SegmentHeader& header) {
 void DamageLedger::give_up(const SegmentHeader& header) {
   const auto found = segments_.find({header.epoch, header.seq});
   if (found == segments_.end()) return;
+  found->second.is_given_up = true;
   for (const std::uint64_t number : found->second.samples) known_[number].is_given_up = true;
 }
 
@@ -175,6 +176,19 @@ DamageLedger::Balance DamageLedger::balance(bool hears_gaps) const {
     balance.miscounted += std::max(lost[i], told[i]) - std::min(lost[i], told[i]);
   }
   return balance;
+}
+
+std::vector<std::pair<DamageLedger::Name, std::vector<std::byte>>> DamageLedger::waiting() const {
+  std::vector<std::pair<Name, std::vector<std::byte>>> waiting;
+  for (const auto& [name, segment] : segments_) {
+    if (!segment.is_delivered && !segment.is_given_up) waiting.emplace_back(name, segment.bytes);
+  }
+  return waiting;
+}
+
+bool DamageLedger::is_settled(const Name& name) const {
+  const auto found = segments_.find(name);
+  return found != segments_.end() && (found->second.is_out || found->second.is_delivered);
 }
 
 std::vector<std::pair<std::size_t, std::size_t>> DamageLedger::places_in(

@@ -65,11 +65,16 @@ class DamageLedger {
   const std::vector<std::string>& violations() const noexcept { return violations_; }
   void violation(std::string what) { violations_.push_back(std::move(what)); }
 
+  using Name = std::pair<Epoch, std::uint64_t>;
+  /// What was handed out so far and neither delivered nor given up: name and bytes.
+  std::vector<std::pair<Name, std::vector<std::byte>>> waiting() const;
+  /// It came out, now or before.
+  bool is_settled(const Name& name) const;
+
   /// Where the segments handed out so far lie within `content`: first byte and length.
   std::vector<std::pair<std::size_t, std::size_t>> places_in(std::span<const std::byte> content) const;
 
  private:
-  using Name = std::pair<Epoch, std::uint64_t>;
   struct Known {
     Lane lane{};
     bool is_out = false;
@@ -84,6 +89,7 @@ class DamageLedger {
     std::vector<Gap> gaps;
     bool is_out = false;
     bool is_delivered = false;
+    bool is_given_up = false;
   };
 
   void decode(const OutboxRow& row, Segment& segment);

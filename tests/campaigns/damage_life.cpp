@@ -47,16 +47,31 @@ Result<void> DamageLife::try_commit() {
   }
   for (const Event& event : work_.events) {
     set_aside_ += event.name.ends_with("_set_aside") ? 1U : 0U;
+    outboxes_set_aside_ += event.name == "outbox_set_aside" ? 1U : 0U;
     new_epochs_ += event.name == "outbox_new_epoch" ? 1U : 0U;
   }
   work_.events.clear();
   work_.outcomes.clear();
   if (work_.result) {
     is_new_ = false;
+    salvage();
   } else {
     latest_error_ = work_.result.error().sentence();
   }
   return work_.result;
+}
+
+void DamageLife::salvage() {
+  const bool was_salvaging = is_salvaging_;
+  is_salvaging_ = store_->figures().is_salvaging;
+  if (!is_salvaging_ && !was_salvaging) return;
+  const AroundTheStore around;
+  static_cast<void>(store_->tidy());
+  const DiskFigures figures = store_->figures();
+  is_salvaging_ = figures.is_salvaging;
+  salvaged_ = figures.salvaged_segments;
+  // What has come back lies before what was pulled since.
+  if (!is_salvaging_) after_ = {};
 }
 
 int DamageLife::commit(int attempts_max) {
@@ -77,6 +92,8 @@ std::size_t DamageLife::pull() {
     }
     for (const OutboxRow& row : rows) {
       after_[index(lane)] = row.row;
+      const auto is_it = [&row](const Pulled& one) { return one.row == row.row; };
+      if (std::any_of(pulled_.begin(), pulled_.end(), is_it)) continue;
       ledger_.hand_out(row);
       pulled_.push_back({row.row, row.header});
       ++count;

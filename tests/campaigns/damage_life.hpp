@@ -31,6 +31,8 @@ class DamageLife {
   /// Gives up the oldest of `lane` that was pulled and not yet acknowledged, with the next commit.
   void give_up(Lane lane);
   std::size_t unacknowledged() const noexcept { return pulled_.size(); }
+  /// An outbox that was set aside has more to give; each commit is followed by one step.
+  bool is_salvaging() const noexcept { return is_salvaging_; }
 
   /// What was not committed is gone, as if nobody tried again.
   void forget_work() { work_ = DiskWork{}; }
@@ -38,6 +40,8 @@ class DamageLife {
   const BootId& boot() const noexcept { return boot_; }
 
   std::uint64_t set_aside() const noexcept { return set_aside_; }
+  std::uint64_t outboxes_set_aside() const noexcept { return outboxes_set_aside_; }
+  std::uint64_t salvaged() const noexcept { return salvaged_; }
   std::uint64_t new_epochs() const noexcept { return new_epochs_; }
   const std::string& latest_error() const noexcept { return latest_error_; }
 
@@ -45,6 +49,8 @@ class DamageLife {
   static void (*around_the_store)(bool);
 
  private:
+  void salvage();
+
   ManualClock clock_;
   Log log_{clock_, LogLevel::error, [](LogLevel, std::string_view) {}};
   DamageLedger& ledger_;
@@ -59,7 +65,10 @@ class DamageLife {
   };
   std::vector<Pulled> pulled_;
   std::uint64_t set_aside_ = 0;
+  std::uint64_t outboxes_set_aside_ = 0;
   std::uint64_t new_epochs_ = 0;
+  bool is_salvaging_ = false;
+  std::uint64_t salvaged_ = 0;
   std::string latest_error_;
 };
 

@@ -51,7 +51,8 @@ INSTANTIATE_TEST_SUITE_P(
     Each, BrokenDamage,
     testing::Values(Broken{DamageBreak::no_crc, "invert:outbox.db:", "has another content than before"},
                     Broken{DamageBreak::no_marks, "cut:outbox.db-wal:", "has another content than before"},
-                    Broken{DamageBreak::no_gaps, "cut:outbox.db-wal:", "are not told"}));
+                    Broken{DamageBreak::no_gaps, "cut:outbox.db-wal:", "are not told"},
+                    Broken{DamageBreak::half_salvaged, "sector:outbox.db:", "is whole and does not come back"}));
 
 }  // namespace
 }  // namespace fieldpost

@@ -39,7 +39,8 @@ TEST(StatusDocument, HasTheNamesThatScriptsRead) {
   EXPECT_EQ(json.at("store")->keys(),
             (Keys{"disk_ok", "disk_error", "epoch", "newest_seq", "newest_acknowledged_seq",
                   "file_bytes", "quota_bytes", "durable_readings", "acknowledged_readings", "commits",
-                  "body_bytes", "written_bytes", "flush_interval_seconds", "thinned_readings", "merged_segments", "memory_readings", "memory_bytes", "lanes"}));
+                  "body_bytes", "written_bytes", "flush_interval_seconds", "thinned_readings", "merged_segments", "salvaging", "salvaged_segments",
+                  "memory_readings", "memory_bytes", "lanes"}));
   EXPECT_EQ(json.at("store")->at("lanes")->keys(), (Keys{"alert", "event", "live", "bulk"}));
   EXPECT_EQ(json.at("store")->at("lanes")->at("live")->keys(),
             (Keys{"waiting_segments", "waiting_readings", "dropped_readings"}));

@@ -49,6 +49,18 @@ TEST(SetAside, TellsTwoOfOneSecondApart) {
   EXPECT_EQ(directory.read("outbox.db.damaged-20260101T120000Z"), "one");
 }
 
+TEST(SetAside, KeepsTheLatestAlsoWhereTheClockWentBack) {
+  const TemporaryDirectory directory;
+  for (int day = 3; day > 0; --day) {
+    directory.write("outbox.db", "number " + std::to_string(day));
+    const auto name = set_aside(directory.file("outbox.db"), kNow + std::chrono::days{day == 1 ? -400 : day});
+    ASSERT_TRUE(name);
+    EXPECT_EQ(directory.read(name->substr(directory.path().size() + 1)), "number " + std::to_string(day));
+  }
+  EXPECT_NE(newest_set_aside(directory.file("outbox.db")), "");
+  EXPECT_EQ(newest_set_aside(directory.file("state.db")), "");
+}
+
 TEST(SetAside, LeavesOtherFilesAloneAndBearsWithNothingToDo) {
   const TemporaryDirectory directory;
   directory.write("state.db", "other");

@@ -241,7 +241,15 @@ TEST_F(StoreDiskFaultsTest, SetsAnOutboxAsideThatCannotBeReadAgainAndAgainAndTel
   EXPECT_EQ(events_.count("outbox_set_aside"), 1U);
   EXPECT_EQ(events_.count("outbox_new_epoch"), 1U);
   EXPECT_EQ(fetch(Lane::bulk).size(), 1U);
+  EXPECT_EQ(readings_told(), 0U) << "not before it is known what can be salvaged: nothing here";
+  for (int steps = 0; store_->figures().is_salvaging; ++steps) {
+    ASSERT_LT(steps, 1'000);
+    store_->tidy();
+  }
+  ASSERT_TRUE(commit(with_samples()).result);
+  EXPECT_EQ(store_->figures().salvaged_segments, 0U);
   EXPECT_EQ(readings_told(), 5 * kSamples);
+  EXPECT_EQ(events_.count("outbox_salvaged"), 1U);
 }
 
 TEST_F(StoreDiskFaultsTest, KeepsWhatItCannotReadWhileTheDiskTakesNothingElse) {
