@@ -342,7 +342,9 @@ class Trial:
             self.violations.append(f"no line of the log says {' and '.join(self._says)}: {lines}")
         if self._says and not self._is_said(pages):
             self.violations.append(f"`fieldpost status` does not say {' and '.join(self._says)}: {pages[-1:]}")
-        if self.complaints > (1 if self._says else 0):
+        # What is acknowledged makes room on a full disk, and it may be full once more.
+        recoveries = sum("outbox can be written again" in line for line in self.agent.log_lines())
+        if self.complaints > (1 + recoveries if self._says else 0):
             self.violations.append(f"{self.complaints} lines complain of one disk: {lines}")
 
     def _is_said(self, pages):
