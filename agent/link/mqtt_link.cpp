@@ -295,6 +295,7 @@ void MqttLink::message_answered(std::uint32_t number, const Result<void>& result
   if (found.empty()) return;
   in_flight_bytes_ -= found.mapped().cost;
   pace_.acknowledged(loop_.clock().now(), found.mapped().mark);
+  if (relay_) relay_->set_record_bytes(pace_.rate());
   if (result) backoff_.reset();
   if (in_flight_.empty()) acknowledge_timer_.reset();
   if (found.mapped().done) found.mapped().done(result);

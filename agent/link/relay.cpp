@@ -28,6 +28,11 @@ void Relay::close_in_order() {
   pump();
 }
 
+void Relay::set_record_bytes(double link_bytes_per_second) {
+  constexpr double kPerSecond = 16;  // a record takes the link 62 ms
+  record_bytes_ = static_cast<std::size_t>(std::clamp(link_bytes_per_second / kPerSecond, double{kRecordBytesMin}, double{kRecordBytesMax}));
+}
+
 std::uint64_t Relay::bytes_underway() const {
   return paho_->incoming().size() + broker_->outgoing().size() + broker_->bytes_unconfirmed();
 }
@@ -41,7 +46,7 @@ bool Relay::carry_up() {
       if (broker_->outgoing().size() >= kEncipheredAhead) break;
     }
     auto chunk = plaintext.front();
-    chunk = chunk.first(std::min({chunk.size(), records_->write_max(), kEncipheredAhead}));
+    chunk = chunk.first(std::min({chunk.size(), records_->write_max(), record_bytes_}));
     Result<void> written;
     if (host_ && !host_->done()) {
       // The WebSocket request is a few hundred bytes and comes in one piece or two.

@@ -43,6 +43,11 @@ class Relay {
   /// Sends what waits and closes towards the broker, even if Paho has not closed its end.
   void close_in_order();
 
+  /// The peer can read no byte of a record before its last has arrived: on a slow link a long one holds up all that is in it.
+  void set_record_bytes(double link_bytes_per_second);
+  static constexpr std::size_t kRecordBytesMin = 1'400;  ///< a packet
+  static constexpr std::size_t kRecordBytesMax = 16U << 10U;
+
   std::uint64_t bytes_sent() const noexcept { return broker_->bytes_sent(); }
   std::uint64_t bytes_received() const noexcept { return broker_->bytes_received(); }
   /// What is still on its way: taken from Paho and not yet confirmed by the broker's kernel.
@@ -63,6 +68,7 @@ class Relay {
   std::optional<WebSocketHost> host_;
   std::optional<PacketGuard> guard_;
   std::function<void(End)> ended_;
+  std::size_t record_bytes_ = kRecordBytesMin;
   bool goodbye_said_ = false;
   bool closing_ = false;
   bool broker_closed_ = false;

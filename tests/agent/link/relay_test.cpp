@@ -6,7 +6,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "agent/link/socket_address.hpp"
 #include "tests/support/manual_clock.hpp"
@@ -14,6 +16,23 @@
 
 namespace fieldpost {
 namespace {
+
+/// Notes how long each record is.
+class CountedRecords final : public RecordLayer {
+ public:
+  CountedRecords(ByteQueue& incoming, ByteQueue& outgoing, std::vector<std::size_t>& lengths) : plain_{incoming, outgoing}, lengths_{lengths} {}
+  std::size_t write_max() const override { return plain_.write_max(); }
+  Result<void> write(std::span<const std::uint8_t> plaintext) override {
+    lengths_.push_back(plaintext.size());
+    return plain_.write(plaintext);
+  }
+  Result<Read> read(ByteQueue& plaintext) override { return plain_.read(plaintext); }
+  void close() override {}
+
+ private:
+  PlainRecords plain_;
+  std::vector<std::size_t>& lengths_;
+};
 
 struct RelayTest : testing::Test {
   void make(std::optional<WebSocketHost> host = std::nullopt, std::optional<PacketGuard> guard = std::nullopt) {
@@ -23,7 +42,7 @@ struct RelayTest : testing::Test {
     broker = std::move(right->theirs);
     auto paho_wire = std::make_unique<Wire>(loop, std::move(left->ours), Wire::Bounds{400'000, 64'000});
     auto broker_wire = std::make_unique<Wire>(loop, std::move(right->ours), Wire::Bounds{64'000, 160'000});
-    auto records = std::make_unique<PlainRecords>(broker_wire->incoming(), broker_wire->outgoing());
+    auto records = std::make_unique<CountedRecords>(broker_wire->incoming(), broker_wire->outgoing(), record_lengths);
     relay = std::make_unique<Relay>(std::move(paho_wire), std::move(broker_wire), std::move(records), std::move(host), guard);
     relay->start([this](Relay::End how) { end = std::move(how); });
   }
@@ -52,6 +71,7 @@ struct RelayTest : testing::Test {
   ManualEventLoop loop{clock};
   FileDescriptor paho;
   FileDescriptor broker;
+  std::vector<std::size_t> record_lengths;
   std::unique_ptr<Relay> relay;
   std::optional<Relay::End> end;
 };
@@ -65,6 +85,21 @@ TEST_F(RelayTest, CarriesBytesBothWays) {
   EXPECT_EQ(relay->bytes_sent(), 7U);
   EXPECT_EQ(relay->bytes_received(), 7U);
   EXPECT_FALSE(end);
+}
+
+TEST_F(RelayTest, MakesRecordsAsLongAsTheLinkMovesInAMoment) {
+  make();
+  const auto longest = [&](double rate) {
+    if (rate > 0) relay->set_record_bytes(rate);
+    record_lengths.clear();
+    EXPECT_EQ(fill(paho, 50'000), 50'000U);
+    EXPECT_EQ(read_all(broker).size(), 50'000U);
+    return *std::max_element(record_lengths.begin(), record_lengths.end());
+  };
+  EXPECT_EQ(longest(0), Relay::kRecordBytesMin);  // nothing is known yet
+  EXPECT_EQ(longest(8'000), Relay::kRecordBytesMin);
+  EXPECT_EQ(longest(64'000), 4'000U);
+  EXPECT_EQ(longest(1e9), Relay::kRecordBytesMax);
 }
 
 TEST_F(RelayTest, EndsBeforePahoHearsOfAPacketOf256MiB) {
