@@ -69,6 +69,12 @@ std::optional<unsigned> digits(std::string_view text, std::size_t position, std:
   return value;
 }
 
+bool is_vouched_for(timex& adjustment) {
+  adjustment = {};
+  const int state = ::adjtimex(&adjustment);
+  return state >= 0 && state != TIME_ERROR && (adjustment.status & STA_UNSYNC) == 0;
+}
+
 }  // namespace
 
 UtcTime Clock::floor() const {
@@ -93,6 +99,10 @@ UtcReading SystemClock::utc() const {
   // that would look like a step.
   constexpr nanoseconds kBetweenMax = std::chrono::microseconds{100};
   constexpr int kAttemptsMax = 5;
+  // The kernel must vouch for the time before and after it was read: an NTP client may step the clock in between,
+  // and what was read before the step would be taken for right.
+  timex adjustment{};
+  const bool was_vouched_for = is_vouched_for(adjustment);
   UtcReading reading;
   nanoseconds between_least = nanoseconds::max();
   for (int attempt = 0; attempt < kAttemptsMax && between_least > kBetweenMax; ++attempt) {
@@ -104,9 +114,7 @@ UtcReading SystemClock::utc() const {
     reading.time = UtcTime{time};
     reading.at = BootTime{before + between / 2};
   }
-  timex adjustment{};
-  const int state = ::adjtimex(&adjustment);
-  if (state >= 0 && state != TIME_ERROR && (adjustment.status & STA_UNSYNC) == 0) {
+  if (is_vouched_for(adjustment) && was_vouched_for) {
     reading.synchronised = true;
     reading.error_bound = std::chrono::microseconds{adjustment.maxerror} + between_least;
   }
