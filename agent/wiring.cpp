@@ -50,8 +50,16 @@ class WiredAgent final : public Agent {
 
   /// Errors: as Link::make
   Result<void> add_link() {
+    const LinkOptions without = configuration_.link;
     use_identity(identity_directory(configuration_.state_directory), configuration_.link);
-    link_ = TRY(Link::make(loop_, log_, configuration_.link));
+    auto link = Link::make(loop_, log_, configuration_.link);
+    if (!link && configuration_.link.certificate_file != without.certificate_file) {
+      // Ours to keep, so not the operator's mistake: sampling goes on (promise P4).
+      log_.error("the identity cannot be used; `fieldpost provision` makes a new one", {{"error", link.error().sentence()}});
+      configuration_.link = without;
+      link = Link::make(loop_, log_, configuration_.link);
+    }
+    link_ = TRY(std::move(link));
     sync_.emplace(loop_, log_, store_, *link_,
                   SyncOptions{.device = configuration_.device_name,
                               .topic_prefix = configuration_.topic_prefix,

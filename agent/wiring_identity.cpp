@@ -21,7 +21,7 @@ std::optional<DeviceCertificate> certificate_of(const LinkOptions& options) {
 }  // namespace
 
 WiredIdentity::WiredIdentity(EventLoop& loop, Log& log, const Configuration& configuration, Link& link)
-    : loop_{loop}, log_{log}, configuration_{configuration} {
+    : loop_{loop}, log_{log}, configuration_{configuration}, link_{link} {
   if (configuration.identity.authority == IdentityOptions::Authority::none) return;
   authority_ = std::make_unique<MqttAuthority>(
       link, configuration.topic_prefix + "/" + configuration.device_name + "/certificate");
@@ -29,6 +29,11 @@ WiredIdentity::WiredIdentity(EventLoop& loop, Log& log, const Configuration& con
       loop, log, identity_directory(configuration.state_directory), configuration.identity, *authority_,
       [this](const IdentityDirectory::Generation& generation, std::function<void(Result<void>)> done) {
         prove(generation, std::move(done));
+      },
+      [this] {
+        // The connection there is may have been made with the one before.
+        link_.stop({});
+        link_.start();
       });
 }
 
@@ -58,6 +63,8 @@ void WiredIdentity::prove(const IdentityDirectory::Generation& generation, std::
   options.key_file = generation.key_file;
   options.key_password.clear();
   auto proof = IdentityProof::begin(loop_, log_, std::move(options), [this, done](Result<void> outcome) {
+    // With a network that carries the one in use, it is the new one that is refused; without, nothing is known.
+    if (!outcome && !link_.connected()) outcome = Error{ErrorKind::Unavailable, outcome.error().sentence()};
     // Later, for the proof may not be destroyed from within.
     loop_.post([this, done, outcome = std::move(outcome)] {
       proof_.reset();

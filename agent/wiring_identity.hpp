@@ -33,6 +33,7 @@ class WiredIdentity {
   EventLoop& loop_;
   Log& log_;
   const Configuration& configuration_;
+  Link& link_;
   std::optional<DeviceCertificate> certificate_;  ///< in use, as of the last look
   CertificateAge told_ = CertificateAge::valid;
   /// Both only where the configuration names an authority.

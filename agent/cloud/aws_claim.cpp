@@ -39,6 +39,7 @@ Result<void> AwsClaim::ask(const std::string& request_pem, Answer answer) {
   answer_ = std::move(answer);
   step_ = Step::signing;
   attempts_ = 0;
+  last_refusal_.clear();
   publish();
   return {};
 }
@@ -83,6 +84,7 @@ void AwsClaim::created(std::string_view payload) {
   chain_ = *chain;
   step_ = Step::registering;
   attempts_ = 0;
+  last_refusal_.clear();
   publish();
 }
 

@@ -4,6 +4,7 @@
 // Source: AWS IoT developer guide, "Fleet provisioning MQTT API": create-from-csr, then provision.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,7 +37,7 @@ class AwsClaim final : public SigningAuthority {
   static constexpr int kAttemptsMax = 6;
 
  private:
-  enum class Step { none, signing, registering };
+  enum class Step : std::uint8_t { none, signing, registering };
 
   void publish();
   void rejected(std::string_view payload);

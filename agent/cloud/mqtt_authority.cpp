@@ -56,6 +56,7 @@ void MqttAuthority::tell_in_use(const DeviceCertificate& certificate, std::funct
 
 void MqttAuthority::receive(std::string_view payload) {
   constexpr std::size_t kAnswerBytesMax = 128U << 10U;
+  constexpr std::size_t kWordsMax = 200;
   if (!answer_ || payload.size() > kAnswerBytesMax) return;
   const auto json = Json::parse(payload);
   if (!json) return;
@@ -67,9 +68,9 @@ void MqttAuthority::receive(std::string_view payload) {
   const auto certificate = text("certificate");
   const auto error = text("error");
   if (!certificate && !error) return;
-  const auto answer = std::exchange(answer_, nullptr);
+  const Answer answer = answer_;  // it may ask anew
   answer(certificate ? Result<std::string>{*certificate}
-                     : Result<std::string>{Error{ErrorKind::Denied, "the authority refuses: " + *error}});
+                     : Result<std::string>{Error{ErrorKind::Denied, "the authority refuses: " + error->substr(0, kWordsMax)}});
 }
 
 }  // namespace fieldpost

@@ -6,7 +6,8 @@
 //     in_use    device ->   {"serial": "0a:1b", "subject": ..., "not_after": RFC 3339}
 //
 // The id is the request's CRC-32C: an answer to another request, or to one of before, is not ours. Whoever may publish
-// on `answer` gains nothing: what comes is taken only for the key that is here, and used only if the broker accepts it.
+// on `answer` can have nothing signed and nothing used: what comes is taken only for the key that is here, and used only if the
+// broker accepts it. At worst he delays a renewal; give that right to the backend alone.
 #pragma once
 
 #include <string>

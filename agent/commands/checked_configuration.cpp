@@ -33,6 +33,12 @@ ConfigurationResult check_configuration(const std::string& path) {
     loaded.problems.push_back({Problem::Severity::error, path, 0, "[broker] " + link.error().sentence()});
     ++loaded.errors;
   }
+  LinkOptions options = loaded.configuration.link;
+  use_identity(identity_directory(loaded.configuration.state_directory), options);
+  if (options.certificate_file.empty() && options.username.empty()) {
+    loaded.problems.push_back({Problem::Severity::warning, path, 0, "[broker] has neither certificate_file nor username, and `fieldpost "
+                                                                    "provision` has made no identity: most brokers will refuse"});
+  }
   return loaded;
 }
 

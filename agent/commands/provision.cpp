@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // `fieldpost provision`: gives the device its identity. The key is made here and stays; a request goes out, a certificate
 // comes back, is tried at the broker, and only then taken into use.
+#include <grp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <cstdlib>
 
 #include "agent/build_facts.hpp"
@@ -30,31 +33,31 @@ constexpr CommandOption kOptions[] = {
     {"--claim-certificate", "FILE", "with --claim: the batch's claim certificate (PEM)"},
     {"--claim-key", "FILE", "with --claim: its key"},
     {"--parameters", "LIST", "with --claim: what the template asks for: SerialNumber=123,Model=B"},
-    {"--unproved", "", "with --install: use it without trying it at the broker"},
+    {"--unproved", "", "with --install or --claim: use it without trying it at the broker"},
     {"--discard", "", "forget a request or certificate that is not in use"},
     {"--format", "FORMAT", "what is there: lines for people, or one JSON document", "text|json"},
 };
 
 constexpr std::size_t kCertificateBytesMax = 64U << 10U;
 
-/// Root acts as the owner of the state directory while it changes the identity: the agent must be able to read what is made,
+/// Runs `act` as the owner of the state directory, if we are root and it is another: the agent must be able to read what is made,
 /// and who owns a directory could else lead root astray in it.
-class AsOwner {
- public:
-  explicit AsOwner(const std::string& state_directory) {
-    struct stat about {};
-    if (::geteuid() != 0 || ::stat(state_directory.c_str(), &about) != 0 || about.st_uid == 0) return;
-    is_other_ = ::setegid(about.st_gid) == 0 && ::seteuid(about.st_uid) == 0;
+/// Errors: Denied (the system does not let root act as another); those of `act`
+template <typename Act>
+Result<void> as_owner_of(const std::string& state_directory, Act act) {
+  struct stat about {};
+  if (::geteuid() != 0 || ::stat(state_directory.c_str(), &about) != 0 || about.st_uid == 0) return act();
+  std::array<gid_t, 256> groups{};
+  const int count = ::getgroups(static_cast<int>(groups.size()), groups.data());
+  Result<void> result;
+  if (count < 0 || ::setgroups(0, nullptr) != 0 || ::setegid(about.st_gid) != 0 || ::seteuid(about.st_uid) != 0) {
+    result = errno_error("act as the owner of " + state_directory, errno);
+  } else {
+    result = act();
   }
-  AsOwner(const AsOwner&) = delete;
-  AsOwner& operator=(const AsOwner&) = delete;
-  ~AsOwner() {
-    if (is_other_ && (::seteuid(0) != 0 || ::setegid(0) != 0)) std::abort();
-  }
-
- private:
-  bool is_other_ = false;
-};
+  if (::seteuid(0) != 0 || ::setegid(0) != 0 || (count >= 0 && ::setgroups(static_cast<std::size_t>(count), groups.data()) != 0)) std::abort();
+  return result;
+}
 
 struct Described {
   std::string use;  ///< "in use", "requested", "not in use yet"
@@ -109,7 +112,7 @@ ExitCode show(const IdentityDirectory& identity, UtcTime now, bool as_json) {
   if (as_json) {
     JsonWriter json;
     json.begin_object();
-    json.member("directory", identity.path());
+    json.member("directory", identity.path()).member("fault", identity.fault());
     if (identity.current()) {
       json.key("current");
       write_json(json, describe(*identity.current(), true), now);
@@ -123,18 +126,20 @@ ExitCode show(const IdentityDirectory& identity, UtcTime now, bool as_json) {
     return ExitCode::ok;
   }
   print("identity in " + identity.path() + "\n");
+  if (!identity.fault().empty()) print("broken: " + identity.fault() + "; --request begins a new one\n");
   if (identity.current()) print(lines(describe(*identity.current(), true), now));
   if (identity.pending()) print(lines(describe(*identity.pending(), false), now));
-  if (!identity.current() && !identity.pending()) print("none yet; `fieldpost provision --request` makes a key and a request\n");
+  if (!identity.current() && !identity.pending() && identity.fault().empty()) print("none yet; `fieldpost provision --request` makes a key and a request\n");
   return ExitCode::ok;
 }
 
 ExitCode request(IdentityDirectory& identity, const Arguments& arguments, const Configuration& configuration) {
-  const AsOwner owner{configuration.state_directory};
   const IdentityOptions& options = configuration.identity;
   const bool key_was_there = identity.pending().has_value();
   const KeyKind kind = key_kind(arguments.text("--key", "")).value_or(options.key);
-  if (const auto made = identity.request(kind, arguments.text("--subject", options.subject)); !made) return failed(made.error());
+  const auto made = as_owner_of(configuration.state_directory,
+                                [&] { return identity.request(kind, arguments.text("--subject", options.subject)); });
+  if (!made) return failed(made.error());
   const auto text = read_file(identity.pending()->request_file, kCertificateBytesMax);
   if (!text) return failed(text.error());
   print(*text);
@@ -211,12 +216,8 @@ Result<Claimed> claim(const IdentityDirectory& identity, const Arguments& argume
   return Claimed{TRY(std::move(chain)), aws.thing_name()};
 }
 
-ExitCode install(IdentityDirectory& identity, const std::string& chain, const Arguments& arguments,
-                 const Configuration& configuration, const SystemClock& clock) {
-  {
-    const AsOwner owner{configuration.state_directory};
-    if (const auto installed = identity.install(chain, clock.utc_above_floor().time); !installed) return failed(installed.error());
-  }
+/// The pending identity, proved if that is wanted, is in use from now on.
+ExitCode use_pending(IdentityDirectory& identity, const Arguments& arguments, const Configuration& configuration, const SystemClock& clock) {
   if (!arguments.has("--unproved")) {
     if (!configuration.has_broker) {
       return failed({ErrorKind::NotPresent, "no [broker] to try the certificate at; give one, or --unproved"});
@@ -228,13 +229,21 @@ ExitCode install(IdentityDirectory& identity, const std::string& chain, const Ar
       return ExitCode::failed;
     }
   }
-  const AsOwner owner{configuration.state_directory};
-  if (const auto adopted = identity.adopt(); !adopted) return failed(adopted.error());
+  const bool is_first = !identity.current();
+  if (const auto adopted = as_owner_of(configuration.state_directory, [&] { return identity.adopt(); }); !adopted) return failed(adopted.error());
   print("in use: " + current_certificate_file(identity.path()) + "\n");
   if (!configuration.link.certificate_file.empty()) {
     complain("provision", "[broker] names a certificate_file of its own, and that is what the agent uses: take the line out");
+  } else if (is_first) {
+    complain("provision", "an agent that runs already takes it when it is told to reload: systemctl reload fieldpost");
   }
   return ExitCode::ok;
+}
+
+ExitCode install(IdentityDirectory& identity, const std::string& chain, const Arguments& arguments,
+                 const Configuration& configuration, const SystemClock& clock) {
+  const auto installed = as_owner_of(configuration.state_directory, [&] { return identity.install(chain, clock.utc_above_floor().time); });
+  return installed ? use_pending(identity, arguments, configuration, clock) : failed(installed.error());
 }
 
 ExitCode install_file(IdentityDirectory& identity, const Arguments& arguments, const Configuration& configuration,
@@ -246,10 +255,11 @@ ExitCode install_file(IdentityDirectory& identity, const Arguments& arguments, c
 ExitCode provision_by_claim(IdentityDirectory& identity, const Arguments& arguments, Configuration configuration,
                             const SystemClock& clock) {
   if (!configuration.has_broker) return failed({ErrorKind::NotPresent, "no [broker]: give the account's endpoint as its url"});
-  {
-    const AsOwner owner{configuration.state_directory};
-    if (const auto made = identity.request(configuration.identity.key, configuration.identity.subject); !made) return failed(made.error());
-  }
+  // Signed and registered before, and then not proved.
+  if (identity.pending() && identity.pending()->has_certificate) return use_pending(identity, arguments, configuration, clock);
+  const auto made = as_owner_of(configuration.state_directory,
+                                [&] { return identity.request(configuration.identity.key, configuration.identity.subject); });
+  if (!made) return failed(made.error());
   const auto claimed = claim(identity, arguments, configuration.link, clock);
   if (!claimed) return failed(claimed.error());
   if (claimed->thing_name != configuration.device_name) {
@@ -268,7 +278,7 @@ bool makes_sense(const Arguments& arguments) {
   if ((arguments.has("--subject") || arguments.has("--key")) && !arguments.has("--request")) return false;
   if (arguments.has("--claim") != arguments.has("--claim-certificate") || arguments.has("--claim") != arguments.has("--claim-key")) return false;
   if (arguments.has("--parameters") && !arguments.has("--claim")) return false;
-  if (arguments.has("--unproved") && !arguments.has("--install")) return false;
+  if (arguments.has("--unproved") && !arguments.has("--install") && !arguments.has("--claim")) return false;
   return !arguments.has("--format") || wanted == 0;
 }
 
@@ -296,8 +306,8 @@ ExitCode run_provision(const Arguments& arguments) {
   }
   if (arguments.has("--install")) return install_file(*identity, arguments, configuration, clock);
   if (arguments.has("--discard")) {
-    const AsOwner owner{configuration.state_directory};
-    if (const auto discarded = identity->discard(); !discarded) return failed(discarded.error());
+    const auto discarded = as_owner_of(configuration.state_directory, [&] { return identity->discard(); });
+    if (!discarded) return failed(discarded.error());
     print("discarded\n");
     return ExitCode::ok;
   }
@@ -313,7 +323,8 @@ constexpr Command kProvisionCommand{
     "  (your CA signs it)\n"
     "  fieldpost provision --install gateway-1.pem\n"
     "The certificate is tried: one connection to the [broker] with it. If the broker takes it, it is in use; if not,\n"
-    "what was in use stays. An agent that runs is sent away by the broker meanwhile, and comes back with the new one.\n"
+    "what was in use stays. An agent that runs is sent away by the broker meanwhile, and comes back with the new one; at the\n"
+    "very first, tell it to reload.\n"
     "Key and certificate lie below [device] state_directory, in identity/, and are used where [broker] names no\n"
     "certificate_file. The same two steps renew them. Without an option: what is there, and until when it is valid.\n"
     "\n"

@@ -111,10 +111,6 @@ void check_credentials(const SectionReader& broker) {
   if (broker.text("tls_min") == "1.3" && broker.text("tls_max") == "1.2") {
     broker.error_at("tls_min", "\"tls_min\" in [broker] is 1.3, but \"tls_max\" is 1.2");
   }
-  if (!broker.written("certificate_file") && !broker.written("username")) {
-    broker.warning_at("url", "[broker] has neither certificate_file nor username: most brokers will "
-                             "refuse");
-  }
 }
 
 void check_topic_prefix(const SectionReader& broker) {
@@ -176,6 +172,7 @@ void read_identity(const SectionReader& identity, Configuration& result) {
   result.identity.authority = mqtt ? IdentityOptions::Authority::mqtt : IdentityOptions::Authority::none;
   result.identity.key = key_kind(identity.text("key")).value_or(KeyKind::p256);
   result.identity.subject = identity.given("subject") ? identity.text("subject") : "CN=" + result.device_name;
+  result.identity.device = result.device_name;
   if (identity.given("renew_after")) result.identity.renew_after = identity.duration("renew_after");
   if (mqtt && !result.link.certificate_file.empty()) {
     identity.error_at("authority", "\"authority\" in [identity] renews what `fieldpost provision` made; [broker] names a "

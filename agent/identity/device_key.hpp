@@ -40,4 +40,7 @@ class DeviceKey {
   std::unique_ptr<Kept> kept_;
 };
 
+/// Whether two PEM requests ask for the same subject and key; false if one of them is no request.
+bool same_request(const std::string& one, const std::string& other);
+
 }  // namespace fieldpost

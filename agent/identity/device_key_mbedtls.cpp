@@ -108,4 +108,25 @@ Result<std::string> DeviceKey::signing_request(const std::string& subject) const
   return std::string{reinterpret_cast<const char*>(pem.data())};
 }
 
+bool same_request(const std::string& one, const std::string& other) {
+  struct Parsed : mbedtls_x509_csr {
+    explicit Parsed(const std::string& pem) {
+      mbedtls_x509_csr_init(this);
+      const auto* bytes = reinterpret_cast<const unsigned char*>(pem.c_str());
+      std::vector<unsigned char> der(kPemBytesMax);
+      if (mbedtls_x509_csr_parse(this, bytes, pem.size() + 1) != 0) return;
+      const int length = mbedtls_pk_write_pubkey_der(&pk, der.data(), der.size());  // at the end of the buffer
+      if (length <= 0) return;
+      asks.assign(subject_raw.p, subject_raw.p + subject_raw.len);
+      asks.insert(asks.end(), der.end() - length, der.end());
+    }
+    Parsed(const Parsed&) = delete;
+    Parsed& operator=(const Parsed&) = delete;
+    ~Parsed() { mbedtls_x509_csr_free(this); }
+    std::vector<unsigned char> asks;  ///< subject and key; empty if it is no request
+  };
+  const Parsed first{one};
+  return !first.asks.empty() && first.asks == Parsed{other}.asks;
+}
+
 }  // namespace fieldpost

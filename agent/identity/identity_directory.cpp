@@ -3,6 +3,8 @@
 #include "agent/identity/identity_directory.hpp"
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +16,7 @@
 #include <vector>
 
 #include "platform/durable_file.hpp"
+#include "platform/file_descriptor.hpp"
 
 namespace fieldpost {
 namespace {
@@ -64,6 +67,24 @@ Result<std::optional<unsigned>> current_number(const std::string& path) {
   return number;
 }
 
+/// Nobody else changes the directory meanwhile. Each step looks again under it: what was seen before may be over.
+/// Errors: as opening a directory
+class Lock {
+ public:
+  static Result<Lock> take(const std::string& path) {
+    FileDescriptor directory{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!directory) return errno_error("open " + path, errno);
+    while (::flock(directory.get(), LOCK_EX) != 0) {
+      if (errno != EINTR) return errno_error("lock " + path, errno);
+    }
+    return Lock{std::move(directory)};
+  }
+
+ private:
+  explicit Lock(FileDescriptor directory) : directory_{std::move(directory)} {}
+  FileDescriptor directory_;
+};
+
 Result<void> make_directory(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return errno_error("make " + path, errno);
   return sync_directory_of(path);
@@ -94,41 +115,54 @@ IdentityDirectory::Generation IdentityDirectory::generation(unsigned number) con
 }
 
 Result<void> IdentityDirectory::look() {
-  const auto in_use = TRY(current_number(path_));
   const auto numbers = TRY(numbers_in(path_));
+  const auto in_use = current_number(path_);
   current_.reset();
   pending_.reset();
-  if (in_use) {
-    current_ = generation(*in_use);
-    if (!current_->has_certificate) {
-      return Error{ErrorKind::Malformed, path_ + "/current leads to a generation without a certificate"};
+  fault_.clear();
+  const unsigned used_number = in_use ? in_use->value_or(0) : 0;
+  next_ = std::max(used_number + 1, numbers.empty() ? 0 : numbers.back());
+  if (!in_use) {
+    fault_ = in_use.error().sentence();
+  } else if (*in_use) {
+    Generation used = generation(**in_use);
+    if (used.has_certificate && is_there(used.key_file)) {
+      current_ = std::move(used);
+    } else {
+      fault_ = path_ + "/current leads to a generation without a key or a certificate";
     }
   }
   // Without its key a generation is nothing: its making was cut off.
-  if (!numbers.empty() && numbers.back() > in_use.value_or(0)) {
-    Generation newest = generation(numbers.back());
-    if (is_there(newest.key_file)) pending_ = std::move(newest);
-  }
+  Generation next = generation(next_);
+  if (is_there(next.key_file)) pending_ = std::move(next);
   return {};
 }
 
 Result<void> IdentityDirectory::request(KeyKind kind, const std::string& subject) {
+  TRY(make_directory(path_));
+  const auto lock = TRY(Lock::take(path_));
+  TRY(look());
   if (pending_ && pending_->has_certificate) {
     return Error{ErrorKind::Full, "a renewed certificate is there and not yet in use; take it into use or discard it first"};
   }
-  TRY(make_directory(path_));
-  Generation next = pending_ ? *pending_ : generation(current_ ? current_->number + 1 : 1);
+  const Generation next = generation(next_);
   TRY(make_directory(path_ + "/" + std::to_string(next.number)));
   auto key = pending_ ? DeviceKey::read(next.key_file) : DeviceKey::generate(kind);
   if (!key) return std::move(key).error();
   const std::string request = TRY(key->signing_request(subject));
   if (!pending_) TRY(key->write(next.key_file));
   pending_ = next;
+  // Signed anew it would be another text, and an answer that is on its way would not be known as its own.
+  const auto present = read_file(next.request_file, kChainBytesMax);
+  if (present && same_request(*present, request)) return {};
   return replace_file_durably(next.request_file, request, 0644);
 }
 
 Result<void> IdentityDirectory::install(const std::string& chain_pem, UtcTime now) {
   if (!pending_) return Error{ErrorKind::NotPresent, "no certificate was asked for; make a request first"};
+  const auto lock = TRY(Lock::take(path_));
+  TRY(look());
+  if (!pending_) return Error{ErrorKind::NotPresent, "what was asked for has been discarded meanwhile"};
   if (chain_pem.size() > kChainBytesMax) return Error{ErrorKind::Malformed, "the chain is larger than 64 KiB"};
   const auto key = TRY(DeviceKey::read(pending_->key_file));
   const auto certificate = TRY(DeviceCertificate::parse(chain_pem));
@@ -142,6 +176,8 @@ Result<void> IdentityDirectory::install(const std::string& chain_pem, UtcTime no
 }
 
 Result<void> IdentityDirectory::adopt() {
+  const auto lock = TRY(Lock::take(path_));
+  TRY(look());
   if (!pending_ || !pending_->has_certificate) {
     return Error{ErrorKind::NotPresent, "there is no renewed certificate to take into use"};
   }
@@ -153,28 +189,32 @@ Result<void> IdentityDirectory::adopt() {
   TRY(sync_directory_of(link));
   current_ = std::move(pending_);
   pending_.reset();
-  return remove_others_than_current();
+  for (const unsigned number : TRY(numbers_in(path_))) {
+    if (number != current_->number) TRY(remove(number));
+  }
+  return {};
 }
 
 Result<void> IdentityDirectory::discard() {
   if (!pending_) return Error{ErrorKind::NotPresent, "there is nothing to discard"};
+  const auto lock = TRY(Lock::take(path_));
+  TRY(look());
+  if (!pending_) return {};
+  const unsigned number = pending_->number;
   pending_.reset();
-  return remove_others_than_current();
+  return remove(number);
 }
 
-Result<void> IdentityDirectory::remove_others_than_current() {
-  for (const unsigned number : TRY(numbers_in(path_))) {
-    if (current_ && number == current_->number) continue;
-    const Generation old = generation(number);
-    // The key last: what has a key is still a generation to a look in between.
-    for (const std::string& file : {old.certificate_file, old.request_file, old.key_file}) {
-      TRY(remove_file_durably(file + ".new"));  // of a replacement that was cut off
-      TRY(remove_file_durably(file));
-    }
-    const std::string place = path_ + "/" + std::to_string(number);
-    if (::rmdir(place.c_str()) != 0 && errno != ENOENT) return errno_error("remove " + place, errno);
+Result<void> IdentityDirectory::remove(unsigned number) {
+  const Generation old = generation(number);
+  // The key last: what has a key is still a generation to a look in between.
+  for (const std::string& file : {old.certificate_file, old.request_file, old.key_file}) {
+    TRY(remove_file_durably(file + ".new"));  // of a replacement that was cut off
+    TRY(remove_file_durably(file));
   }
-  return sync_directory_of(path_ + "/" + std::string{kCurrent});
+  const std::string place = path_ + "/" + std::to_string(number);
+  if (::rmdir(place.c_str()) != 0 && errno != ENOENT) return errno_error("remove " + place, errno);
+  return sync_directory_of(place);
 }
 
 }  // namespace fieldpost

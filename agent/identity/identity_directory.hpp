@@ -8,6 +8,7 @@
 //
 // A renewal is a new generation beside the old one; the link is turned in one rename once the new one was proved, and
 // only then the old one goes. So whatever instant the power goes, `current` is a whole, working identity, or there is none yet.
+// Two that work on it at once (an agent and `fieldpost provision`) wait for each other, step by step.
 #pragma once
 
 #include <optional>
@@ -38,12 +39,14 @@ class IdentityDirectory {
   };
 
   /// Looks at what is there; nothing is changed, and a directory that is not there has nothing in it.
-  /// Errors: Io, Denied; Malformed (`current` leads nowhere)
+  /// Errors: Io, Denied
   static Result<IdentityDirectory> open(std::string path);
 
   const std::string& path() const noexcept { return path_; }
   /// In use.
   const std::optional<Generation>& current() const noexcept { return current_; }
+  /// What is wrong with what the link leads to, in words; then nothing is in use. Empty: nothing.
+  const std::string& fault() const noexcept { return fault_; }
   /// Newer than that: asked for, or there and not yet proved.
   const std::optional<Generation>& pending() const noexcept { return pending_; }
 
@@ -69,11 +72,13 @@ class IdentityDirectory {
   explicit IdentityDirectory(std::string path) : path_{std::move(path)} {}
   Result<void> look();
   Generation generation(unsigned number) const;
-  Result<void> remove_others_than_current();
+  Result<void> remove(unsigned number);
 
   std::string path_;
   std::optional<Generation> current_;
   std::optional<Generation> pending_;
+  std::string fault_;
+  unsigned next_ = 1;  ///< number of the pending one, or of the one to come
 };
 
 }  // namespace fieldpost

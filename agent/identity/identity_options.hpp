@@ -31,6 +31,7 @@ struct IdentityOptions {
   Authority authority = Authority::none;
   KeyKind key = KeyKind::p256;
   std::string subject;  ///< of requests
+  std::string device;   ///< name that no other device has: those of one day do not ask on one day
   /// Renew when it is so old; nothing: see renewal_due().
   std::optional<nanoseconds> renew_after;
 };

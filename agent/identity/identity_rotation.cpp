@@ -20,10 +20,10 @@ Result<DeviceCertificate> certificate_of(const IdentityDirectory::Generation& ge
 
 /// Devices that got their certificates on one day do not ask on one day: each has its own place in a twentieth of the
 /// life, of three days at most.
-nanoseconds spread(const std::string& subject, nanoseconds life) {
+nanoseconds spread(const std::string& device, nanoseconds life) {
   constexpr nanoseconds kSpreadMax = std::chrono::hours{72};
   constexpr std::int64_t kParts = 1 << 16;
-  const auto part = static_cast<std::int64_t>(crc32c(std::as_bytes(std::span{subject})) % kParts);
+  const auto part = static_cast<std::int64_t>(crc32c(std::as_bytes(std::span{device})) % kParts);
   return std::clamp(life / 20, nanoseconds{0}, kSpreadMax) / kParts * part;
 }
 
@@ -41,13 +41,14 @@ std::string_view to_string(IdentityRotation::State state) noexcept {
 }
 
 IdentityRotation::IdentityRotation(EventLoop& loop, Log& log, std::string directory, IdentityOptions options,
-                                   SigningAuthority& authority, Prove prove)
+                                   SigningAuthority& authority, Prove prove, std::function<void()> renewed)
     : loop_{loop},
       log_{log},
       directory_{std::move(directory)},
       options_{std::move(options)},
       authority_{authority},
-      prove_{std::move(prove)} {}
+      prove_{std::move(prove)},
+      renewed_{std::move(renewed)} {}
 
 IdentityRotation::~IdentityRotation() = default;
 
@@ -65,7 +66,7 @@ UtcTime IdentityRotation::certain_time() const {
 bool IdentityRotation::is_due(const DeviceCertificate& certificate) const {
   const nanoseconds life = certificate.not_after - std::max(certificate.not_before, UtcTime{});
   const UtcTime due = options_.renew_after ? certificate.not_before + *options_.renew_after
-                                           : renewal_due(certificate) + spread(options_.subject, life);
+                                           : renewal_due(certificate) + spread(options_.device, life);
   return loop_.clock().utc_above_floor().time >= due;
 }
 
@@ -78,6 +79,7 @@ void IdentityRotation::work(std::function<Result<IdentityDirectory>()> job, std:
   const std::uint64_t turn = ++turn_;
   const auto done = [this, turn, found, then = std::move(then)] {
     if (turn != turn_) return;  // an answer came meanwhile, and has been looked at since
+    worker_.reset();
     if (**found) {
       then(std::move(***found));
     } else {
@@ -104,24 +106,30 @@ void IdentityRotation::go_on(IdentityDirectory identity) {
   if (identity.pending() && identity.pending()->has_certificate) {
     prove(identity);
   } else if (identity.pending()) {
-    ask(identity);
+    request();  // asking again keeps the key; the request of before may have been cut off
   } else if (status_.certificate && is_due(*status_.certificate)) {
     log_.info("certificate is to be renewed", {{"valid_until", to_rfc3339(status_.certificate->not_after)}});
-    work(
-        [directory = directory_, key = options_.key, subject = options_.subject]() -> Result<IdentityDirectory> {
-          auto opened = TRY(IdentityDirectory::open(directory));
-          TRY(opened.request(key, subject));
-          return opened;
-        },
-        [this](IdentityDirectory asked) { ask(asked); });
+    request();
   } else {
     rest(State::idle, kLookInterval);
+    if (!identity.fault().empty()) status_.last_error = identity.fault();
   }
 }
 
+void IdentityRotation::request() {
+  work(
+      [directory = directory_, key = options_.key, subject = options_.subject]() -> Result<IdentityDirectory> {
+        auto opened = TRY(IdentityDirectory::open(directory));
+        TRY(opened.request(key, subject));
+        return opened;
+      },
+      [this](const IdentityDirectory& identity) { ask(identity); });
+}
+
 void IdentityRotation::rest(State state, nanoseconds time) {
+  ++turn_;
+  settling_ = false;
   status_.state = state;
-  worker_.reset();
   next_look_ = loop_.after(time, [this] { look(); });
 }
 
@@ -131,14 +139,7 @@ void IdentityRotation::ask(const IdentityDirectory& identity) {
     pause(kLookInterval, request.error());
     return;
   }
-  const auto asked = authority_.ask(*request, [this](Result<std::string> chain) {
-    if (status_.state == State::proving) return;
-    if (chain) {
-      take(*chain);
-    } else {
-      pause(kLongPause, chain.error());
-    }
-  });
+  const auto asked = authority_.ask(*request, [this](const Result<std::string>& chain) { answered(chain); });
   if (!asked) {
     pause(kUnreachablePause, asked.error());
     return;
@@ -147,24 +148,33 @@ void IdentityRotation::ask(const IdentityDirectory& identity) {
   rest(State::asking, kLookInterval);
 }
 
-void IdentityRotation::take(const std::string& chain_pem) {
+/// Whoever may publish can answer: what is not a certificate for this key changes nothing, and the next answer counts.
+void IdentityRotation::answered(const Result<std::string>& chain_pem) {
+  if (settling_) return;
+  if (!chain_pem) {
+    pause(kLookInterval, chain_pem.error());
+    return;
+  }
   work(
-      [directory = directory_, chain_pem, now = certain_time()]() -> Result<IdentityDirectory> {
+      [directory = directory_, chain = *chain_pem, now = certain_time()]() -> Result<IdentityDirectory> {
         auto opened = TRY(IdentityDirectory::open(directory));
-        TRY(opened.install(chain_pem, now));
+        TRY(opened.install(chain, now));
         return opened;
       },
-      [this](IdentityDirectory installed) { prove(installed); });
+      [this](const IdentityDirectory& installed) { prove(installed); });
 }
 
 void IdentityRotation::prove(const IdentityDirectory& identity) {
+  settling_ = true;
   status_.state = State::proving;
   prove_(*identity.pending(), [this](const Result<void>& outcome) { proved(outcome); });
 }
 
 void IdentityRotation::proved(const Result<void>& outcome) {
-  if (!outcome && ++proofs_failed_ < kProofsMax) {
-    pause(kProofPause, outcome.error().with_context("the broker did not take the new certificate"));
+  // While nothing is known of it, it stays: without a network every identity fails.
+  const bool refused = !outcome && outcome.error().kind() == ErrorKind::Denied;
+  if (!outcome && (!refused || ++proofs_failed_ < kProofsMax)) {
+    pause(kProofPause, outcome.error().with_context("the new certificate is not proved yet"));
     return;
   }
   const bool taken = outcome.has_value();
@@ -183,6 +193,7 @@ void IdentityRotation::proved(const Result<void>& outcome) {
         }
         ++status_.renewals;
         status_.last_error.clear();
+        renewed_();
         if (const auto certificate = certificate_of(*identity.current())) {
           log_.info("certificate renewed", {{"serial", certificate->serial}, {"valid_until", to_rfc3339(certificate->not_after)}});
           status_.certificate = *certificate;
@@ -197,7 +208,11 @@ void IdentityRotation::tell() {
   if (!status_.certificate) return;
   told_ = true;
   authority_.tell_in_use(*status_.certificate, [this](const Result<void>& heard) {
-    if (!heard) next_telling_ = loop_.after(kTellPause, [this] { tell(); });
+    if (heard) return;
+    // A broker that refuses will not be asked every ten seconds.
+    const bool passes = heard.error().kind() == ErrorKind::Unavailable || heard.error().kind() == ErrorKind::Io;
+    if (!passes) status_.last_error = heard.error().with_context("telling which certificate is in use").sentence();
+    next_telling_ = loop_.after(passes ? kTellPause : kLongPause, [this] { tell(); });
   });
 }
 

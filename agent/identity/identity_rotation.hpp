@@ -20,7 +20,8 @@ namespace fieldpost {
 
 class IdentityRotation {
  public:
-  /// Connects once with the generation's key and certificate and says whether the broker took it.
+  /// Connects with the generation's key and certificate and says whether the broker took it.
+  /// Errors: Denied (it did not, and it is not the network's fault); others (nothing is known)
   using Prove = std::function<void(const IdentityDirectory::Generation& generation, std::function<void(Result<void>)> done)>;
 
   enum class State : std::uint8_t { idle, working, asking, proving, waiting };
@@ -32,9 +33,9 @@ class IdentityRotation {
     std::uint64_t renewals = 0;                    ///< since the start
   };
 
-  /// All lent, all outlive it. `directory`: of IdentityDirectory.
+  /// All lent, all outlive it. `directory`: of IdentityDirectory. `renewed` runs when a new identity is in use.
   IdentityRotation(EventLoop& loop, Log& log, std::string directory, IdentityOptions options, SigningAuthority& authority,
-                   Prove prove);
+                   Prove prove, std::function<void()> renewed);
   ~IdentityRotation();
   IdentityRotation(const IdentityRotation&) = delete;
   IdentityRotation& operator=(const IdentityRotation&) = delete;
@@ -55,8 +56,9 @@ class IdentityRotation {
   /// Runs `job` on a worker of its own, then `then` on the loop with what it found.
   void work(std::function<Result<IdentityDirectory>()> job, std::function<void(IdentityDirectory)> then);
   void go_on(IdentityDirectory identity);
+  void request();
   void ask(const IdentityDirectory& identity);
-  void take(const std::string& chain_pem);
+  void answered(const Result<std::string>& chain_pem);
   void prove(const IdentityDirectory& identity);
   void proved(const Result<void>& outcome);
   /// Tells the authority what is in use, until it has heard it.
@@ -72,13 +74,15 @@ class IdentityRotation {
   IdentityOptions options_;
   SigningAuthority& authority_;
   Prove prove_;
+  std::function<void()> renewed_;
   std::unique_ptr<Worker> worker_;
   Subscription next_look_;
   Subscription next_telling_;
   Status status_;
   std::uint64_t turn_ = 0;  ///< of the newest work
   int proofs_failed_ = 0;
-  bool told_ = false;  ///< begun to tell what is in use, once a start
+  bool told_ = false;      ///< begun to tell what is in use, once a start
+  bool settling_ = false;  ///< a new certificate is being proved and taken into use: no other answer counts meanwhile
 };
 
 std::string_view to_string(IdentityRotation::State state) noexcept;

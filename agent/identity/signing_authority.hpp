@@ -17,8 +17,8 @@ class SigningAuthority {
 
   virtual ~SigningAuthority() = default;
 
-  /// Asks for a certificate; `answer` runs on the loop, once, perhaps after days, or never. Asking again with the same
-  /// request is harmless, and replaces the answer that was waited for.
+  /// Asks for a certificate; `answer` runs on the loop, whenever one comes: perhaps after days, or never, or more than once,
+  /// where not only the authority can answer. Asking again with the same request is harmless.
   /// Errors: Unavailable (it cannot be reached now)
   virtual Result<void> ask(const std::string& request_pem, Answer answer) = 0;
 

@@ -3,13 +3,17 @@
 #include "agent/wiring.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <map>
 #include <string>
 
 #include "agent/local/control_socket.hpp"
+#include "agent/local/state_directory.hpp"
 #include "agent/store/outbox_reader.hpp"
+#include "platform/durable_file.hpp"
 #include "platform/unix_socket.hpp"
+#include "tests/agent/link/test_certificates_mbedtls.hpp"
 #include "tests/support/collecting_log.hpp"
 #include "tests/support/manual_event_loop.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -35,6 +39,11 @@ class WiringTest : public testing::Test {
       EXPECT_NE(problem.severity, Problem::Severity::error) << to_text(problem);
     }
     return std::move(read.configuration);
+  }
+
+  std::string ca_file() {
+    EXPECT_TRUE(replace_file_durably(directory_.file("ca.pem"), make_test_certificate({}).certificate, 0644));
+    return directory_.file("ca.pem");
   }
 
   std::unique_ptr<Agent> make(const std::string& text) {
@@ -202,6 +211,17 @@ TEST_F(WiringTest, GivesSeriesOfItself) {
   stop(**agent);
   agent->reset();
   EXPECT_GT(outbox()[Lane::live].samples, 25U);
+}
+
+TEST_F(WiringTest, SamplesOnWithAnIdentityThatCannotBeUsed) {
+  const std::string place = state_ + "/identity/1";
+  ASSERT_TRUE(make_directories(place));
+  ASSERT_TRUE(replace_file_durably(place + "/certificate.pem", "damaged", 0644));
+  ASSERT_TRUE(replace_file_durably(place + "/key.pem", "damaged", 0600));
+  ASSERT_EQ(::symlink("1", (state_ + "/identity/current").c_str()), 0);
+  const auto agent = make("[broker]\nurl = \"mqtts://127.0.0.1:1\"\nca_file = \"" + ca_file() + "\"\n[source.a]\ndriver = \"simulated\"\n");
+  ASSERT_NE(agent, nullptr);
+  EXPECT_EQ(log_.count("the identity cannot be used"), 1U);
 }
 
 }  // namespace

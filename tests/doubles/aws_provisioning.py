@@ -25,11 +25,12 @@ class Refused(Exception):
 
 class AwsProvisioning:
     def __init__(self, broker, authority, folder, *, template, wanted=("SerialNumber",), thing="thing-{SerialNumber}", throttle=0,
-                 silent=0):
-        self.authority, self.folder = authority, folder
+                 silent=0, signer=None):
+        self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
         self.provision = f"$aws/provisioning-templates/{template}/provision/json"
         self.wanted, self.thing, self.throttle, self.silent = set(wanted), thing, throttle, silent
+        self.signer = signer or authority
         self.tokens = {}  # token -> (certificate's file, given at)
         self.things = {}  # thing -> parameters
         self.refusals = []
@@ -74,7 +75,7 @@ class AwsProvisioning:
         checked = subprocess.run(["openssl", "req", "-in", request, "-noout", "-verify"], capture_output=True, check=False)
         if checked.returncode != 0:
             raise Refused(400, "InvalidCertificateSigningRequest", "the request does not verify")
-        chain = self.authority.answer(request, self.folder / f"{number}.pem")
+        chain = self.signer.answer(request, self.folder / f"{number}.pem")
         token = secrets.token_urlsafe(24)
         self.tokens[token] = (chain, time.monotonic())
         return {"certificateOwnershipToken": token, "certificateId": number, "certificatePem": chain.read_text()}

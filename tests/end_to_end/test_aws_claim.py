@@ -5,6 +5,7 @@ import pytest
 
 from tests.doubles.aws_provisioning import AwsProvisioning
 from tests.end_to_end.test_provision import RAMPS, assert_in_use_and_whole, known, provision
+from tests.tools.certificates import CertificateAuthority
 
 
 @pytest.fixture
@@ -60,6 +61,18 @@ def test_a_throttled_and_a_lost_answer_are_asked_for_again(claiming):
     with aws(road, throttle=1, silent=1) as service:
         provision(agent, *words, "--parameters", "SerialNumber=1")
     assert [refusal["statusCode"] for refusal in service.refusals] == [429]
+
+
+def test_a_certificate_that_could_not_be_proved_is_not_asked_for_again(claiming):
+    road, agent, words = claiming
+    stranger = CertificateAuthority(road.scratch.folder("stranger"), name="Stranger")
+    with aws(road, signer=stranger) as service:
+        for _ in range(2):
+            assert "did not take it" in provision(agent, *words, "--parameters", "SerialNumber=1", code=1).stderr
+            assert known(agent)["pending"]["subject"] == "CN=proof-1"
+        provision(agent, *words, "--parameters", "SerialNumber=1", "--unproved")
+    assert known(agent)["current"]["generation"] == 1
+    assert len(service.tokens) == 1
 
 
 def test_words_that_do_not_fit_together(claiming):

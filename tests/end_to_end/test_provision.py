@@ -96,6 +96,17 @@ def test_a_cloud_that_takes_the_second_connection_only(road):
     assert "in use" in said
 
 
+def test_an_agent_that_runs_already_takes_its_first_identity_at_a_reload(road):
+    agent = road.agent(certificate=None, sections=RAMPS)
+    with agent:
+        wait_until(agent.durable_segments, 30, "readings made durable without an identity")
+        answer = provision(agent, "--install", asked(agent, road.authority))
+        assert "reload" in answer.stderr
+        agent.reload()
+        road.wait_for(lambda messages: len(messages) >= 3, 60, "readings under the new identity")
+    road.assert_all_well(agent)
+
+
 class Signer:
     """What a fleet's backend does: hears the requests, has them signed, answers. mosquitto's own tools speak for it."""
 

@@ -35,13 +35,19 @@ TEST_F(MqttAuthorityTest, PublishesTheRequestWithItsName) {
   EXPECT_NE(id(), first);
 }
 
-TEST_F(MqttAuthorityTest, GivesTheAnswerOnce) {
+TEST_F(MqttAuthorityTest, GivesEveryAnswerForNotAllComeFromTheAuthority) {
   ask();
-  const std::string answer = R"({"id":")" + id() + R"(","certificate":"CHAIN"})";
-  say(answer);
-  say(answer);
+  say(R"({"id":")" + id() + R"(","certificate":"WRONG"})");
+  say(R"({"id":")" + id() + R"(","certificate":"CHAIN"})");
+  ASSERT_EQ(answers.size(), 2U);
+  EXPECT_EQ(*answers[1], "CHAIN");
+}
+
+TEST_F(MqttAuthorityTest, CutsLongWords) {
+  ask();
+  say(R"({"id":")" + id() + R"(","error":")" + std::string(5'000, 'x') + "\"}");
   ASSERT_EQ(answers.size(), 1U);
-  EXPECT_EQ(*answers[0], "CHAIN");
+  EXPECT_LT(answers[0].error().sentence().size(), 300U);
 }
 
 TEST_F(MqttAuthorityTest, GivesTheAuthoritysWordsWhenItRefuses) {

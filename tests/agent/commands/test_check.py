@@ -104,3 +104,12 @@ def test_the_examples_are_right_but_for_their_certificates(fieldpost):
         assert answer.returncode == 1
         for line in answer.stdout.splitlines():
             assert "_file\" in [broker] names" in line and "does not exist" in line, line
+
+
+def test_a_broker_without_any_identity_is_warned_of(fieldpost, tmp_path):
+    path = write(tmp_path, f'[device]\nname = "gw"\nstate_directory = "{tmp_path}/state"\n'
+                           '[broker]\nurl = "mqtt://localhost:1883"\nplaintext_allowed = true\n')
+    warning = "neither certificate_file nor username, and `fieldpost provision` has made no identity"
+    assert warning in fieldpost("check", "--config", path).stdout
+    path.write_text(path.read_text() + 'username = "gw"\n')
+    assert warning not in fieldpost("check", "--config", path).stdout

@@ -72,6 +72,16 @@ TEST(DeviceKey, AsksForASubjectWithItsPublicHalf) {
   EXPECT_EQ(pem->find("PRIVATE"), std::string::npos);
 }
 
+TEST(DeviceKey, KnowsWhetherTwoRequestsAskForTheSame) {
+  const auto key = DeviceKey::generate(KeyKind::p256);
+  const std::string one = *key->signing_request("CN=gw-1");
+  EXPECT_TRUE(same_request(one, *key->signing_request("CN=gw-1")));
+  EXPECT_FALSE(same_request(one, *key->signing_request("CN=gw-2")));
+  EXPECT_FALSE(same_request(one, *DeviceKey::generate(KeyKind::p256)->signing_request("CN=gw-1")));
+  EXPECT_FALSE(same_request("", ""));
+  EXPECT_FALSE(same_request(one, one.substr(0, 100)));
+}
+
 TEST(DeviceKey, RefusesWhatIsNoSubject) {
   const auto key = DeviceKey::generate(KeyKind::p256);
   for (const char* subject : {"", "gateway", "CN", "XX=1", "CN=a,="}) {

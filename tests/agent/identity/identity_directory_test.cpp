@@ -126,13 +126,48 @@ TEST_F(IdentityDirectoryTest, AGenerationWhoseKeyWasNeverWrittenIsNone) {
   EXPECT_EQ(look().pending()->number, 1U);
 }
 
-TEST_F(IdentityDirectoryTest, ALinkThatLeadsNowhereIsSaid) {
+TEST_F(IdentityDirectoryTest, ABrokenIdentityIsSaidAndANewOneCanBeMade) {
   take_into_use();
   std::filesystem::remove(place + "/1/certificate.pem");
-  EXPECT_EQ(IdentityDirectory::open(place).error().kind(), ErrorKind::Malformed);
+  EXPECT_FALSE(look().current());
+  EXPECT_NE(look().fault().find("without a key or a certificate"), std::string::npos);
+  take_into_use();
+  EXPECT_EQ(look().current()->number, 2U);
+  EXPECT_EQ(look().fault(), "");
+  EXPECT_FALSE(std::filesystem::exists(place + "/1"));
+}
+
+TEST_F(IdentityDirectoryTest, ALinkThatLeadsNowhereIsSaidAndWhatIsWholeCanBeUsedAgain) {
+  take_into_use();
   std::filesystem::remove(place + "/current");
   std::filesystem::create_symlink("../elsewhere", place + "/current");
-  EXPECT_EQ(IdentityDirectory::open(place).error().kind(), ErrorKind::Malformed);
+  IdentityDirectory identity = look();
+  EXPECT_NE(identity.fault().find("leads to no generation"), std::string::npos);
+  EXPECT_EQ(identity.pending()->number, 1U);
+  ASSERT_TRUE(identity.adopt());
+  EXPECT_EQ(look().current()->number, 1U);
+  EXPECT_EQ(look().fault(), "");
+}
+
+TEST_F(IdentityDirectoryTest, AskingAgainForTheSameKeepsTheText) {
+  ASSERT_TRUE(look().request(KeyKind::rsa2048, "CN=gw-1"));
+  const std::string path = place + "/1/request.pem";
+  const std::string before = *read_file(path, 8192);
+  ASSERT_TRUE(look().request(KeyKind::p256, "CN=gw-1"));
+  EXPECT_EQ(*read_file(path, 8192), before);
+  ASSERT_TRUE(look().request(KeyKind::p256, "CN=other"));
+  EXPECT_NE(*read_file(path, 8192), before);
+}
+
+TEST_F(IdentityDirectoryTest, TwoAtOnceSeeEachOthersWork) {
+  IdentityDirectory one = look();
+  IdentityDirectory other = look();
+  ASSERT_TRUE(one.request(KeyKind::p256, "CN=gw-1"));
+  const std::string key = key_text(1);
+  ASSERT_TRUE(other.request(KeyKind::p256, "CN=gw-1"));
+  EXPECT_EQ(key_text(1), key);
+  ASSERT_TRUE(one.discard());
+  EXPECT_EQ(other.install(make_test_certificate({}).certificate, kNow).error().kind(), ErrorKind::NotPresent);
 }
 
 TEST_F(IdentityDirectoryTest, IsUsedWhereTheOptionsNameNoCertificate) {

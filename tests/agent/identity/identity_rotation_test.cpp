@@ -27,11 +27,15 @@ struct FakeAuthority final : SigningAuthority {
     return {};
   }
   void tell_in_use(const DeviceCertificate& certificate, std::function<void(Result<void>)> done) override {
+    ++tellings;
+    if (refuses) return done(Error{ErrorKind::Denied, "not authorised"});
     if (reachable) told.push_back(certificate.serial);
     done(reachable ? Result<void>{} : Result<void>{Error{ErrorKind::Unavailable, "not connected"}});
   }
 
   bool reachable = true;
+  bool refuses = false;
+  int tellings = 0;
   std::vector<std::string> requests;
   std::vector<std::string> told;
   Answer answer;
@@ -73,7 +77,8 @@ struct IdentityRotationTest : testing::Test {
         [this](const IdentityDirectory::Generation& generation, std::function<void(Result<void>)> done) {
           proved.push_back(generation.number);
           prove_done = std::move(done);
-        });
+        },
+        [this] { ++reconnects; });
     rotation->start();
     pass(IdentityRotation::kFirstLook);
   }
@@ -91,6 +96,7 @@ struct IdentityRotationTest : testing::Test {
   FakeAuthority authority;
   IdentityOptions options;
   std::vector<unsigned> proved;
+  int reconnects = 0;
   std::function<void(Result<void>)> prove_done;
   std::unique_ptr<IdentityRotation> rotation;
 };
@@ -128,6 +134,7 @@ TEST_F(IdentityRotationTest, AsksProvesAndUsesWhatIsDue) {
   settle();
   EXPECT_EQ(rotation->status().state, State::idle);
   EXPECT_EQ(rotation->status().renewals, 1U);
+  EXPECT_EQ(reconnects, 1);
   EXPECT_EQ(look().current()->number, 2U);
   EXPECT_FALSE(look().pending());
   ASSERT_EQ(authority.told.size(), 2U);  // at the start, and now
@@ -202,17 +209,21 @@ TEST_F(IdentityRotationTest, WaitsForAnAuthorityThatCannotBeReached) {
   EXPECT_EQ(rotation->status().state, State::asking);
 }
 
-TEST_F(IdentityRotationTest, ARefusalIsToldOnceAndTheOldOneStays) {
+TEST_F(IdentityRotationTest, ARefusalIsToldOnceAndTheRightAnswerBehindItCounts) {
   use_one("20261101000000");
   begin();
-  for (int day = 0; day < 2; ++day) {
+  for (int hour = 0; hour < 2; ++hour) {
     authority.answer(Error{ErrorKind::Denied, "the authority refuses: unknown device"});
     EXPECT_EQ(rotation->status().state, State::waiting);
-    pass(IdentityRotation::kLongPause);
+    pass(IdentityRotation::kLookInterval);
     EXPECT_EQ(rotation->status().state, State::asking);
   }
   EXPECT_EQ(log.count("unknown device"), 1U);
   EXPECT_EQ(look().current()->number, 1U);
+  authority.answer(Error{ErrorKind::Denied, "the authority refuses: unknown device"});
+  authority.answer(signed_answer());
+  settle();
+  EXPECT_EQ(rotation->status().state, State::proving);
 }
 
 TEST_F(IdentityRotationTest, AnAnswerForAnotherKeyChangesNothing) {
@@ -223,8 +234,9 @@ TEST_F(IdentityRotationTest, AnAnswerForAnotherKeyChangesNothing) {
   EXPECT_EQ(rotation->status().state, State::waiting);
   EXPECT_NE(rotation->status().last_error.find("another key"), std::string::npos);
   EXPECT_TRUE(proved.empty());
-  pass(IdentityRotation::kLookInterval);
-  EXPECT_EQ(rotation->status().state, State::asking);
+  authority.answer(signed_answer());  // the right one behind it
+  settle();
+  EXPECT_EQ(rotation->status().state, State::proving);
 }
 
 TEST_F(IdentityRotationTest, WhatTheBrokerDoesNotTakeThreeTimesIsGivenUp) {
@@ -247,6 +259,53 @@ TEST_F(IdentityRotationTest, WhatTheBrokerDoesNotTakeThreeTimesIsGivenUp) {
   pass(IdentityRotation::kLongPause);
   EXPECT_EQ(rotation->status().state, State::asking);
   EXPECT_NE(authority.requests.back(), authority.requests.front());  // with a new key
+}
+
+TEST_F(IdentityRotationTest, WithoutANetworkNothingIsGivenUp) {
+  use_one("20261101000000");
+  begin();
+  authority.answer(signed_answer());
+  settle();
+  for (int i = 0; i < 10 * IdentityRotation::kProofsMax; ++i) {
+    prove_done(Error{ErrorKind::Unavailable, "no route to host"});
+    pass(IdentityRotation::kProofPause);
+    ASSERT_EQ(rotation->status().state, State::proving);
+  }
+  EXPECT_TRUE(look().pending()->has_certificate);
+  prove_done({});
+  settle();
+  EXPECT_EQ(look().current()->number, 2U);
+}
+
+TEST_F(IdentityRotationTest, ARequestThatWasCutOffIsMadeAgain) {
+  use_one("20261101000000");
+  ASSERT_TRUE(look().request(KeyKind::p256, "CN=gw-1"));
+  for (const bool is_empty : {false, true}) {
+    std::filesystem::remove(place + "/2/request.pem");
+    if (is_empty) {
+      ASSERT_TRUE(replace_file_durably(place + "/2/request.pem", "", 0644));
+    }
+    begin();
+    EXPECT_EQ(rotation->status().state, State::asking);
+    EXPECT_NE(authority.requests.back().find("BEGIN CERTIFICATE REQUEST"), std::string::npos);
+  }
+}
+
+TEST_F(IdentityRotationTest, SaysThatTheIdentityInUseIsBroken) {
+  use_one("20261101000000");
+  std::filesystem::remove(place + "/1/certificate.pem");
+  begin();
+  EXPECT_EQ(rotation->status().state, State::idle);
+  EXPECT_NE(rotation->status().last_error.find("without a key or a certificate"), std::string::npos);
+}
+
+TEST_F(IdentityRotationTest, ABrokerThatRefusesToHearWhatIsInUseIsLeftAlone) {
+  use_one("20280101000000");
+  authority.refuses = true;
+  begin();
+  pass(IdentityRotation::kLongPause - seconds{1});
+  EXPECT_EQ(authority.tellings, 1);
+  EXPECT_NE(rotation->status().last_error.find("not authorised"), std::string::npos);
 }
 
 TEST_F(IdentityRotationTest, AStartGoesOnWhereTheLastOneWasCutOff) {
