@@ -132,6 +132,8 @@ class Link {
 
   /// Runs on every change of state.
   virtual void on_change(std::function<void(LinkState)> listener) = 0;
+  /// Runs after each answer to a publish, whoever's it was: there may be room in the window for another.
+  virtual void on_room(std::function<void()> listener) = 0;
 };
 
 }  // namespace fieldpost

@@ -245,14 +245,16 @@ void MqttLink::message_received(const std::string& topic, const std::string& pay
 }
 
 std::size_t MqttLink::window(Urgency urgency) const {
-  const bool ordinary = urgency == Urgency::ordinary;
-  const std::size_t kept_free = ordinary ? in_flight_messages_max_ / kUrgentShare : 0;
+  // Of a broker that takes few at a time one place is kept all the same; of one that takes one, none can be.
+  const std::size_t share = in_flight_messages_max_ < 2 ? 0 : std::max<std::size_t>(in_flight_messages_max_ / kUrgentShare, 1);
+  const std::size_t kept_free = urgency == Urgency::ordinary ? share : 0;
   if (!connected() || (!in_flight_.empty() && window_bytes(urgency) == 0)) return 0;
   return in_flight_messages_max_ - std::min(in_flight_messages_max_, in_flight_.size() + kept_free);
 }
 
 std::size_t MqttLink::window_bytes(Urgency urgency) const {
-  if (in_flight_.empty()) return kMessageBytesMax;
+  // One message always goes: alerts without an end must not hold the others back for ever.
+  if (in_flight_.empty() || (urgency == Urgency::ordinary && pace_.is_idle())) return kMessageBytesMax;
   const std::size_t used = in_flight_bytes_ + kMessageOverhead;
   const std::size_t free = in_flight_bytes_max_ - std::min(in_flight_bytes_max_, used);
   if (urgency == Urgency::urgent) return free;
@@ -285,7 +287,9 @@ Result<void> MqttLink::publish(Message message, PublishDone done) {
     in_flight_bytes_ -= cost;
     return sent;
   }
-  in_flight_[last_number_].mark = pace_.published(loop_.clock().now(), cost - kMessageOverhead + kPublishOverhead);
+  const std::size_t bytes = cost - kMessageOverhead + kPublishOverhead;
+  const BootTime now = loop_.clock().now();
+  in_flight_[last_number_].mark = message.urgency == Urgency::urgent ? pace_.published_urgent(now, bytes) : pace_.published(now, bytes);
   if (!acknowledge_timer_) watch_acknowledgements();
   return {};
 }
@@ -299,6 +303,7 @@ void MqttLink::message_answered(std::uint32_t number, const Result<void>& result
   if (result) backoff_.reset();
   if (in_flight_.empty()) acknowledge_timer_.reset();
   if (found.mapped().done) found.mapped().done(result);
+  for (std::size_t i = 0; i < room_listeners_.size(); ++i) room_listeners_[i]();
 }
 
 void MqttLink::watch_acknowledgements() {

@@ -49,6 +49,7 @@ class MqttLink final : public Link {
   std::size_t window_bytes(Urgency urgency) const override;
   LinkStatus status() const override;
   void on_change(std::function<void(LinkState)> listener) override { listeners_.push_back(std::move(listener)); }
+  void on_room(std::function<void()> listener) override { room_listeners_.push_back(std::move(listener)); }
 
   /// What a message costs the socket pair beside its bytes (measured: the kernel's account of a
   /// small write is up to 1,280 bytes).
@@ -105,6 +106,7 @@ class MqttLink final : public Link {
   bool wanted_ = false;
   bool mqtt_answered_ = false;
   std::vector<std::function<void(LinkState)>> listeners_;
+  std::vector<std::function<void()>> room_listeners_;
   std::vector<Filter> filters_;
   std::vector<std::function<void()>> stop_done_;
 

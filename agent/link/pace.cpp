@@ -19,11 +19,17 @@ Pace::Mark Pace::published(BootTime now, std::size_t bytes) {
     }
   }
   on_its_way_ += bytes;
-  return {bytes, now, delivered_at_, delivered_, 2 * static_cast<double>(on_its_way_) >= window()};
+  return {bytes, now, delivered_at_, delivered_, 2 * static_cast<double>(on_its_way_) >= window(), false};
+}
+
+Pace::Mark Pace::published_urgent(BootTime now, std::size_t bytes) {
+  urgent_ += bytes;
+  return {bytes, now, now, delivered_, false, true};
 }
 
 void Pace::acknowledged(BootTime now, const Mark& message) {
-  on_its_way_ -= std::min(on_its_way_, message.bytes);
+  std::size_t& on_its_way = message.is_urgent ? urgent_ : on_its_way_;
+  on_its_way -= std::min(on_its_way, message.bytes);
   delivered_ += message.bytes;
   delivered_at_ = now;
   probe_ = 0;
@@ -47,7 +53,7 @@ double Pace::window() const {
 std::size_t Pace::room(BootTime now) const {
   if (on_its_way_ == 0) return kUnbounded;
   if (now - empty_at_ >= kLookAgainEvery) return 0;
-  const double bytes = std::max(probe_, window()) - static_cast<double>(on_its_way_);
+  const double bytes = std::max(probe_, window()) - static_cast<double>(on_its_way_ + urgent_);
   constexpr double kMost = 1U << 30U;
   return static_cast<std::size_t>(std::clamp(bytes, 0.0, kMost));
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // How much may be on its way to the broker. Bytes that Paho, TLS and the kernel have taken cannot be overtaken: on a
 // slow link an alert would wait for all of them. So the lower lanes keep no more on its way than the link moves in a
-// second beyond the round trip, by the rate at which the broker acknowledges.
+// second beyond the round trip, by the rate at which the broker acknowledges. What is urgent takes of that, but
+// alone it holds nothing back: alerts that never end must not end all others.
 #pragma once
 
 #include <cstddef>
@@ -21,16 +22,20 @@ class Pace {
     BootTime since;             ///< of the latest acknowledgement before it; or published, where nothing was on its way
     std::uint64_t delivered = 0;
     bool is_limited = false;    ///< the window held it back: a lower rate is the link's, not ours
+    bool is_urgent = false;
   };
 
   /// Nothing is known of a new connection.
   void restart() { *this = Pace{}; }
 
   Mark published(BootTime now, std::size_t bytes);
+  Mark published_urgent(BootTime now, std::size_t bytes);
   void acknowledged(BootTime now, const Mark& message);
 
-  /// Bytes that may be published now; without a bound while nothing is on its way.
+  /// Bytes that may be published now; without a bound while nothing is on its way that is not urgent.
   std::size_t room(BootTime now) const;
+  /// Nothing is on its way that is not urgent.
+  bool is_idle() const noexcept { return on_its_way_ == 0; }
   /// Acknowledged bytes a second; 0: not known.
   double rate() const noexcept { return rate_; }
 
@@ -45,7 +50,8 @@ class Pace {
   double window() const;
 
   double rate_ = 0;
-  std::size_t on_its_way_ = 0;
+  std::size_t on_its_way_ = 0;  ///< urgent ones not counted
+  std::size_t urgent_ = 0;      ///< these
   std::uint64_t delivered_ = 0;
   BootTime delivered_at_;
   BootTime empty_at_;  ///< when something was published that found nothing on its way, the last time

@@ -272,6 +272,7 @@ Result<std::vector<OutboxRow>> OutboxDatabase::read(Lane lane, std::int64_t afte
         if (found.empty()) return stepped.error();
         break;  // those before it first
       }
+      if (stepped) failures_->note_read();
       if (stepped && *stepped) blob = body.blob(0);
     }
     if (!found.empty() && bytes + blob.size() > bytes_max) break;

@@ -77,8 +77,8 @@ struct OutboxOutcome {
 
 /// Bodies that could not be read, by row; what fails for one of them must not fail for all. It outlives the database that met
 /// them: after an I/O error a row is given up only after some attempts, with the pauses between them in which a disk may come
-/// back. Once one has been given up the disk is known to have bad blocks, and a further row gets one attempt, as does one that
-/// SQLite calls damaged, for that does not pass.
+/// back. Behind one that was given up so, others that fail get one attempt each, until one is read: bad blocks lie together.
+/// What SQLite calls damaged gets one attempt, for that does not pass.
 class ReadFailures {
  public:
   static constexpr int kAttempts = 3;
@@ -88,13 +88,16 @@ class ReadFailures {
   [[nodiscard]] bool note(std::int64_t row, const Error& error) {
     const bool is_damaged = error.kind() == ErrorKind::Malformed;
     if (!is_damaged && error.kind() != ErrorKind::Io) return false;
-    if (counts_.size() >= kRowsMax) counts_.clear();
+    // A database with so many is set aside, and what can be read of it brought back.
+    if (counts_.size() >= kRowsMax && !counts_.contains(row)) return false;
     int& count = counts_[row];
-    count = is_damaged || given_up_ > 0 ? kAttempts : count + 1;
+    count = is_damaged || among_bad_blocks_ ? kAttempts : count + 1;
     if (count < kAttempts) return false;
+    if (!is_damaged) among_bad_blocks_ = true;
     ++given_up_;
     return true;
   }
+  void note_read() noexcept { among_bad_blocks_ = false; }
   bool is_given_up(std::int64_t row) const {
     const auto found = counts_.find(row);
     return found != counts_.end() && found->second >= kAttempts;
@@ -104,6 +107,7 @@ class ReadFailures {
 
  private:
   std::map<std::int64_t, int> counts_;
+  bool among_bad_blocks_ = false;
   std::uint64_t given_up_ = 0;
 };
 

@@ -72,6 +72,7 @@ Result<std::vector<std::byte>> OutboxTransaction::body_of(std::int64_t row) {
   statement.bind(1, row);
   const auto stepped = statement.step();
   if (!stepped && !outbox_.failures_->note(row, stepped.error())) return stepped.error();
+  if (stepped) outbox_.failures_->note_read();
   if (!stepped || !*stepped) return std::vector<std::byte>{};
   const auto blob = statement.blob(0);
   return std::vector<std::byte>{blob.begin(), blob.end()};

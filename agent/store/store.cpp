@@ -20,7 +20,7 @@ namespace {
 constexpr std::size_t kJobsMax = 64;
 constexpr milliseconds kAcknowledgeDelay{1'000};
 /// Connections that end before any acknowledgement, again and again, must not fill the quota with what may not be dropped.
-constexpr std::size_t kSentRowsMax = 512;
+constexpr std::size_t kSentRowsMax = 64;  // three connections' windows
 /// Between two steps of salvage, so that it takes neither the disk nor a core for itself.
 constexpr milliseconds kSalvagePause{20};
 constexpr milliseconds kRetryFirst{1'000};

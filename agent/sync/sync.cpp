@@ -34,6 +34,7 @@ void Sync::start() {
     pump();
   });
   store_.on_salvaged([this] { look_back(); });
+  link_.on_room([this] { pump(); });
   link_.on_change([this](LinkState state) { state == LinkState::connected ? connection_made() : connection_ended(); });
   pump();
 }

@@ -33,6 +33,7 @@ class ListeningLink final : public Link {
   std::size_t window_bytes(Urgency) const override { return 1U << 20U; }
   LinkStatus status() const override { return {}; }
   void on_change(std::function<void(LinkState)>) override {}
+  void on_room(std::function<void()>) override {}
 
   /// To whoever has subscribed to that topic; it is a failure if nobody has.
   void say(const std::string& topic, const std::string& payload) {

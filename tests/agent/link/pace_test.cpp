@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
 
 namespace fieldpost {
 namespace {
@@ -112,6 +113,28 @@ TEST(Pace, FollowsARoadThatBecomesLonger) {
   drain.run(seconds{120});
   drain.run(seconds{120});
   EXPECT_GT(drain.used, 0.8);
+}
+
+TEST(Pace, AlertsWithoutAnEndDoNotEndTheOthers) {
+  // Over a road of 0.6 s an alert every 0.5 s: there always is one on its way.
+  Pace pace;
+  std::multimap<BootTime, Pace::Mark> way;
+  double delivered = 0;
+  BootTime link_free{};
+  for (BootTime now{seconds{100}}; now < BootTime{seconds{700}}; now += milliseconds{10}) {
+    while (!way.empty() && way.begin()->first <= now) {
+      if (!way.begin()->second.is_urgent) delivered += static_cast<double>(way.begin()->second.bytes);
+      pace.acknowledged(now, way.begin()->second);
+      way.erase(way.begin());
+    }
+    const auto sent = [&](std::size_t bytes) {
+      link_free = std::max(link_free, now) + nanoseconds{static_cast<std::int64_t>(bytes) * 20'000};  // 50 kB/s
+      return link_free + milliseconds{600};
+    };
+    if (now.time_since_epoch() % milliseconds{500} == nanoseconds{0}) way.emplace(sent(300), pace.published_urgent(now, 300));
+    while (pace.room(now) >= 2'000) way.emplace(sent(2'000), pace.published(now, 2'000));
+  }
+  EXPECT_GT(delivered / (600 * 50'000.0), 0.85);
 }
 
 TEST(Pace, TakesNoBurstOfAcknowledgementsAfterASilenceForAFastLink) {

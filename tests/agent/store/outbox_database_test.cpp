@@ -246,5 +246,32 @@ TEST_F(OutboxDatabaseTest, GivesRowsAboveThoseItIsTold) {
   EXPECT_EQ(rows(Lane::live)[1].row, 1'002);
 }
 
+TEST(ReadFailures, BadBlocksLieTogetherAndADiskThatStumblesLaterGetsItsAttempts) {
+  const Error io{ErrorKind::Io, "EIO"};
+  ReadFailures failures;
+  EXPECT_FALSE(failures.note(1, io));
+  EXPECT_FALSE(failures.note(1, io));
+  EXPECT_TRUE(failures.note(1, io));
+  EXPECT_TRUE(failures.note(2, io));
+  failures.note_read();
+  EXPECT_FALSE(failures.note(3, io));
+  EXPECT_FALSE(failures.is_given_up(3));
+}
+
+TEST(ReadFailures, DamageDoesNotPassAndSaysNothingOfTheDisk) {
+  ReadFailures failures;
+  EXPECT_TRUE(failures.note(1, Error{ErrorKind::Malformed, "malformed"}));
+  EXPECT_FALSE(failures.note(2, Error{ErrorKind::Io, "EIO"}));
+  EXPECT_FALSE(failures.note(3, Error{ErrorKind::Full, "full"}));
+}
+
+TEST(ReadFailures, AreOfSoManyRowsAndNoMore) {
+  ReadFailures failures;
+  const Error damage{ErrorKind::Malformed, "malformed"};
+  for (std::int64_t row = 0; row < static_cast<std::int64_t>(ReadFailures::kRowsMax); ++row) EXPECT_TRUE(failures.note(row, damage));
+  EXPECT_FALSE(failures.note(ReadFailures::kRowsMax, damage));
+  EXPECT_TRUE(failures.note(0, damage));
+}
+
 }  // namespace
 }  // namespace fieldpost

@@ -63,6 +63,7 @@ class FakeLink final : public Link {
   }
   LinkStatus status() const override { return {}; }
   void on_change(std::function<void(LinkState)> listener) override { listener_ = std::move(listener); }
+  void on_room(std::function<void()> listener) override { room = std::move(listener); }
 
   void go(LinkState state) {
     state_ = state;
@@ -109,6 +110,7 @@ class FakeLink final : public Link {
     }));
   }
 
+  std::function<void()> room;  ///< who wants to know that there is some again
   std::deque<Published> in_flight;
   Seqs sent;
   std::size_t asked = 0;

@@ -472,5 +472,18 @@ TEST_F(SyncTest, TheLimitOfTheDayOutlivesARestart) {
   EXPECT_EQ(again.resets_in(), std::chrono::hours{23});
 }
 
+TEST_F(SyncTest, GoesOnWhenAnothersMessageHasLeftTheWindow) {
+  store_segment();
+  link_.window_bytes_max = 0;  // as if another's message filled it
+  link_.in_flight.push_back({{"another", std::string(10, 'x'), 1, false, {}, {}}, [](const Result<void>&) {}});
+  make_sync();
+  link_.start();
+  loop_.run_ready();
+  EXPECT_TRUE(link_.sent.empty());
+  link_.in_flight.clear();
+  link_.room();
+  ASSERT_TRUE(loop_.run_until([this] { return !link_.sent.empty(); }));
+}
+
 }  // namespace
 }  // namespace fieldpost
