@@ -28,9 +28,12 @@ def waiting(status):
 @dataclass
 class Drained:
     readings: int
-    cpu: float  # seconds
+    cpu: float      # seconds
+    seconds: float  # by the clock
     messages: int
     wire_bytes: int  # TLS records and all
+    peak_pss_kib: int
+    peak_rss_kib: int
 
     @property
     def a_second(self):
@@ -39,7 +42,7 @@ class Drained:
 
 
 def drain(binary, scratch, authority, table, say):
-    """A backlog made while there was no broker, sent by an agent that has nothing else to do."""
+    """A backlog made while there was no broker, sent by an agent that has nothing else to do: as JSON, and as it is. Gives the first."""
     folder = scratch.folder("drain")
     binary = Path(shutil.copy(binary, folder / "fieldpost"))  # of one file that two processes run, PSS would count half
     with Agent(binary, folder, name="bench-drain", sections={
@@ -48,9 +51,25 @@ def drain(binary, scratch, authority, table, say):
         say(f"a backlog of {BACKLOG_READINGS:,} readings")
         wait_until(lambda: agent.status()["store"]["durable_readings"] >= BACKLOG_READINGS, 240,
                    "the backlog", every=0.5)
-    broker = Broker(scratch.folder("drain-broker"), authority)
+    kept = shutil.copytree(agent.state_directory, folder / "kept")
+    by_payload = {}
+    for payload, budget in (("json", 500_000), ("native", 1_000_000)):
+        shutil.rmtree(agent.state_directory)
+        shutil.copytree(kept, agent.state_directory)
+        say(f"draining it as {payload}")
+        by_payload[payload] = drain_once(binary, folder, scratch.folder(f"drain-broker-{payload}"), authority, payload)
+        drained = by_payload[payload]
+        table.add(f"drain over mutual TLS, {payload}, of one core", drained.a_second, "readings/s", budget, at_least=True,
+                  note=f"{drained.readings:,} readings of counters, {drained.cpu:.2f} s of CPU; {drained.readings / drained.seconds:,.0f} a second "
+                       f"by the clock of this machine; {drained.wire_bytes / drained.readings:.1f} B a reading on the wire")
+        table.add("  PSS while it drains, peak", drained.peak_pss_kib / 1024, "MiB", 8.0, note=f"peak RSS {drained.peak_rss_kib / 1024:.1f} MiB")
+    return by_payload["json"]
+
+
+def drain_once(binary, folder, broker_folder, authority, payload):
+    broker = Broker(broker_folder, authority)
     agent = Agent(binary, folder, name="bench-drain", broker=broker, certificate=authority.client("bench-drain"),
-                  sections={"log": {"level": "info"}, "self": {"enabled": False}})
+                  sections={"log": {"level": "info"}, "self": {"enabled": False}, "sync": {"payload": payload}})
     with broker, agent:
         wait_until(lambda: agent.status()["store"]["disk_ok"] and waiting(agent.status()) > 0, 20,
                    "the backlog after a new start")
@@ -61,15 +80,10 @@ def drain(binary, scratch, authority, table, say):
             if time.monotonic() - began > 240:
                 raise TimeoutError(f"{waiting(status)} readings still wait after 240 s")
             time.sleep(0.05)
-        seconds, cpu = time.monotonic() - began, cpu_seconds(agent.pid) - cpu
-        readings = status["store"]["acknowledged_readings"] - sent["store"]["acknowledged_readings"]
-        wire = status["link"]["bytes_sent"] - sent["link"]["bytes_sent"]
-        peak = peak_rss_kib(agent.pid)
-    table.add("drain over mutual TLS, JSON, of one core", readings / cpu, "readings/s", 500_000, at_least=True,
-              note=f"{readings:,} readings of counters, {cpu:.2f} s of CPU; {readings / seconds:,.0f} a second by the clock of this machine; "
-                   f"{wire / readings:.1f} B a reading on the wire")
-    table.add("  PSS while it drains, peak", peak_pss / 1024, "MiB", 8.0, note=f"peak RSS {peak / 1024:.1f} MiB")
-    return Drained(readings, cpu, status["sync"]["messages_sent"], wire)
+        return Drained(readings=status["store"]["acknowledged_readings"] - sent["store"]["acknowledged_readings"],
+                       cpu=cpu_seconds(agent.pid) - cpu, seconds=time.monotonic() - began,
+                       messages=status["sync"]["messages_sent"], wire_bytes=status["link"]["bytes_sent"] - sent["link"]["bytes_sent"],
+                       peak_pss_kib=peak_pss, peak_rss_kib=peak_rss_kib(agent.pid))
 
 
 def alarms(binary, scratch, authority, table, say):
