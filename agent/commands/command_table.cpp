@@ -69,13 +69,24 @@ std::string help_text() {
 }
 
 std::string help_text(const Command& command) {
+  constexpr std::size_t kColumns = 100;
   std::string text = "usage: fieldpost " + std::string{command.name};
-  for (const CommandOption& option : command.options) text += " [" + option_text(option) + "]";
+  std::size_t line = 0;  // where the present one begins
+  for (const CommandOption& option : command.options) {
+    const std::string word = " [" + option_text(option) + "]";
+    if (text.size() - line + word.size() > kColumns) {
+      line = text.size() + 1;
+      text += "\n      ";
+    }
+    text += word;
+  }
   text += "\n\n" + std::string{command.help} + "\n";
   if (!command.options.empty()) {
+    std::size_t width = 18;
+    for (const CommandOption& option : command.options) width = std::max(width, option_text(option).size());
     text += "options:\n";
     for (const CommandOption& option : command.options) {
-      text += "  " + padded(option_text(option), 18) + std::string{option.help};
+      text += "  " + padded(option_text(option), width) + std::string{option.help};
       if (!option.choices.empty()) text += " (" + std::string{option.choices} + ")";
       text += "\n";
     }

@@ -27,7 +27,7 @@ constexpr CommandOption kOptions[] = {
     {"--config", "FILE", "configuration; default /etc/fieldpost/fieldpost.toml"},
     {"--request", "", "make key and request, print the request (PEM); again: the same key"},
     {"--subject", "NAME", "with --request: whose it is; default: as in [identity], CN=<device name>"},
-    {"--key", "KIND", "with --request: kind of the key; default: as in [identity], p256", kKeyKinds},
+    {"--key", "KIND", "with --request: kind of the key; default: [identity] key", kKeyKinds},
     {"--install", "FILE", "take over the certificate (PEM chain, own first), try it, use it"},
     {"--claim", "TEMPLATE", "AWS: signed and registered through this provisioning template"},
     {"--claim-certificate", "FILE", "with --claim: the batch's claim certificate (PEM)"},
@@ -318,24 +318,27 @@ ExitCode run_provision(const Arguments& arguments) {
 
 constexpr Command kProvisionCommand{
     "provision", "give this device its key and certificate, or renew them",
-    "The key is made on the device and never leaves it. What leaves is a request (PKCS#10) for your CA to sign:\n"
+    "The key is made on the device and never leaves it. What leaves is a request (PKCS#10) for your CA:\n"
     "  fieldpost provision --request > gateway-1.csr\n"
     "  (your CA signs it)\n"
     "  fieldpost provision --install gateway-1.pem\n"
-    "The certificate is tried: one connection to the [broker] with it. If the broker takes it, it is in use; if not,\n"
-    "what was in use stays. An agent that runs is sent away by the broker meanwhile, and comes back with the new one; at the\n"
-    "very first, tell it to reload.\n"
-    "Key and certificate lie below [device] state_directory, in identity/, and are used where [broker] names no\n"
-    "certificate_file. The same two steps renew them. Without an option: what is there, and until when it is valid.\n"
+    "The certificate is tried: a connection to the [broker] with it. If the broker takes it, it is in use;\n"
+    "if not, what was in use stays. An agent that runs is sent away by the broker meanwhile, and comes\n"
+    "back with the new one; at the very first, tell it to reload.\n"
+    "Key and certificate lie below [device] state_directory, in identity/, and are used where [broker]\n"
+    "names no certificate_file. The same two steps renew them. Without an option: what is there, and\n"
+    "until when it is valid.\n"
     "\n"
-    "On AWS IoT, fleet provisioning by claim does it in one step: --claim TEMPLATE with the batch's claim certificate and key.\n"
+    "On AWS IoT, fleet provisioning by claim does it in one step: --claim TEMPLATE with the batch's claim\n"
+    "certificate and key.\n"
     "\n"
     "exit codes: 0 done; 1 failed (standard error says why, and what is in use stays); 2 wrong command line\n",
     kOptions,
     "  fieldpost provision\n"
     "  fieldpost provision --request --subject CN=gateway-1,O=Acme > gateway-1.csr\n"
     "  fieldpost provision --install gateway-1.pem\n"
-    "  fieldpost provision --claim gateways --claim-certificate claim.pem --claim-key claim.key --parameters SerialNumber=123\n"
+    "  fieldpost provision --claim gateways --claim-certificate claim.pem --claim-key claim.key \\\n"
+    "      --parameters SerialNumber=123\n"
     "  fieldpost provision --format json | jq .current.not_after\n",
     &run_provision};
 

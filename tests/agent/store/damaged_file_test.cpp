@@ -153,7 +153,7 @@ TEST_F(DamagedFileTest, SurvivesAnyDamage) {
           for (std::size_t i = at; i < std::min(file.size(), at + 512); ++i) file[i] = static_cast<char>(chance());
           break;
         case 3: file.replace(page, DamagedFile::kPageBytes, file.substr(chance() % file.size() / DamagedFile::kPageBytes * DamagedFile::kPageBytes, DamagedFile::kPageBytes)); break;
-        case 4: file[std::min(page + chance() % 16, file.size() - 1)] = static_cast<char>(chance()); break;  // where numbers of pages stand
+        case 4: file[std::min<std::size_t>(page + chance() % 16, file.size() - 1)] = static_cast<char>(chance()); break;  // where numbers of pages stand
         default:
           if (page + 12 < file.size()) std::fill_n(file.begin() + static_cast<std::ptrdiff_t>(page + 8), 4, static_cast<char>(0));
           break;
