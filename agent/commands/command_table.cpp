@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <vector>
 
 #include "agent/commands/command.hpp"
@@ -140,7 +139,7 @@ ExitCode run_command_line(std::span<const std::string_view> words) {
   const ExitCode code = command->run(*arguments);
   // Nobody reads any more (`| head`) is no failure; a full disk is.
   if ((std::fflush(stdout) == 0 && std::ferror(stdout) == 0) || errno == EPIPE) return code;
-  complain(command->name, std::string{"the output could not be written: "} + std::strerror(errno));
+  complain(command->name, errno_error("the output could not be written", errno).sentence());
   return ExitCode::failed;
 }
 
