@@ -74,6 +74,17 @@ std::optional<DamagedFile::Cell> cell_at(Bytes page, std::size_t begin) {
                            .bytes = static_cast<std::size_t>(bytes)};
 }
 
+constexpr std::uint32_t kPropertyRoot = 2;
+constexpr std::string_view kEpochName = "epoch";
+
+bool names(Bytes page, std::string_view text) { return ::memmem(page.data(), page.size(), text.data(), text.size()) != nullptr; }
+
+bool names_epoch(Bytes page, std::uint64_t epoch) {
+  std::string row{kEpochName};
+  for (int shift = 56; shift >= 0; shift -= 8) row += static_cast<char>(epoch >> static_cast<unsigned>(shift));
+  return names(page, row);
+}
+
 bool read_at(const FileDescriptor& file, std::uint64_t at, std::span<std::byte> into) {
   while (true) {
     const ssize_t count = ::pread(file.get(), into.data(), into.size(), static_cast<off_t>(at));
@@ -167,16 +178,30 @@ std::int64_t DamagedFile::newest_row_at_a_glance() const {
     if (!read(number, page)) continue;
     for (const Cell& cell : cells_of(page)) newest = std::max(newest, cell.row);
   }
+  // Down the right edge of the tree, where the newest is if nothing of the way is damaged.
+  constexpr int kDepthMax = 20;
+  std::uint32_t number = kBodyRoot;
+  for (int depth = 0; depth < kDepthMax && read(number, page); ++depth) {
+    for (const Cell& cell : cells_of(page)) newest = std::max(newest, cell.row);
+    if (u8(page, 0) != kTableInterior) break;
+    const std::uint32_t count = u16(page, 3);
+    std::size_t at = count > 0 && 12 + 2 * count <= kPageBytes ? u16(page, 10 + 2 * count) + std::size_t{4} : kPageBytes;
+    std::uint64_t key = 0;  // of the last cell: the greatest row but for the right edge
+    if (varint(page, at, key) && key < std::uint64_t{1} << 62U) newest = std::max(newest, static_cast<std::int64_t>(key));
+    number = u32(page, 8);
+  }
   return newest;
 }
 
 bool DamagedFile::knows(std::uint64_t epoch, std::uint64_t newest_seq) const {
-  constexpr std::uint32_t kPropertyRoot = 2;
   Page page{};
   if (!read(1, page) || u32(page, 60) < newest_seq || !read(kPropertyRoot, page)) return false;  // user_version
-  std::string row = "epoch";
-  for (int shift = 56; shift >= 0; shift -= 8) row += static_cast<char>(epoch >> static_cast<unsigned>(shift));
-  return ::memmem(page.data(), page.size(), row.data(), row.size()) != nullptr;
+  return names_epoch(page, epoch);
+}
+
+bool DamagedFile::is_of_another(std::uint64_t epoch) const {
+  Page page{};
+  return read(kPropertyRoot, page) && names(page, kEpochName) && !names_epoch(page, epoch);
 }
 
 /// False if there is no such page, or it was marked already: a list that comes back to itself.
@@ -209,14 +234,15 @@ bool DamagedFile::survey(std::size_t pages) {
   }
   if (!next_.empty()) return false;
   if (stage_ == Stage::free_list) {
-    stage_ = is_whole_ && free_left_ == 0 ? Stage::done : Stage::tree;
+    knows_used_ = is_whole_ && free_left_ == 0;
+    stage_ = knows_used_ ? Stage::done : Stage::tree;
     if (stage_ == Stage::done) return true;
     is_whole_ = true;
     used_.resize(free_.size());
     next_.push_back(kBodyRoot);
     return false;
   }
-  if (stage_ == Stage::tree) by_tree_ = is_whole_;
+  if (stage_ == Stage::tree) knows_used_ = by_tree_ = is_whole_;
   stage_ = Stage::done;
   return true;
 }
@@ -241,7 +267,11 @@ void DamagedFile::survey_tree(const Page& page) {
   }
   for (std::uint32_t i = 0; i < count; ++i) {
     const std::uint32_t at = u16(page, 12 + 2 * i);
-    if (at + 4 <= kPageBytes) next_.push_back(u32(page, at));
+    if (at + 4 <= kPageBytes) {
+      next_.push_back(u32(page, at));
+    } else {
+      is_whole_ = false;
+    }
   }
   next_.push_back(u32(page, 8));
 }
@@ -258,11 +288,14 @@ std::vector<DamagedFile::Cell> DamagedFile::cells_of(std::span<const std::byte, 
   std::vector<std::uint64_t> pointers;
   for (std::uint32_t i = 0; i < count && 10 + 2 * i <= kPageBytes; ++i) pointers.push_back(u16(page, 8 + 2 * i));
   std::sort(pointers.begin(), pointers.end());
+  const bool is_twice = std::adjacent_find(pointers.begin(), pointers.end()) != pointers.end();
+  pointers.erase(std::unique(pointers.begin(), pointers.end()), pointers.end());
   std::vector<Cell> pointed;
   for (const std::uint64_t pointer : pointers) {
     if (auto cell = cell_at(page, static_cast<std::size_t>(pointer))) pointed.push_back(*cell);
   }
-  if ((count > 0 && pointed.size() == count) || u8(page, 0) != kTableLeaf) return pointed.size() == count ? pointed : std::vector<Cell>{};
+  const bool is_whole = !is_twice && pointed.size() == count;
+  if ((count > 0 && is_whole) || u8(page, 0) != kTableLeaf) return is_whole ? pointed : std::vector<Cell>{};
 
   std::array<bool, kPageBytes> is_free{};
   bool makes_sense = start >= 8 && start <= kPageBytes;
@@ -287,6 +320,9 @@ std::vector<DamagedFile::Cell> DamagedFile::cells_of(std::span<const std::byte, 
       break;
     }
   }
+  // By where they begin, each beginning once: a reader goes on from there.
+  std::sort(found.begin(), found.end(), [](const Cell& one, const Cell& other) { return one.begin < other.begin; });
+  found.erase(std::unique(found.begin(), found.end(), [](const Cell& one, const Cell& other) { return one.begin == other.begin; }), found.end());
   return found;
 }
 

@@ -41,10 +41,14 @@ class DamagedFile {
   static std::optional<DamagedFile> open(const std::string& path);
 
   std::uint32_t pages() const noexcept { return pages_; }
-  /// Of some pages, here and there. 0: there was no body in them.
+  /// Of some pages, here and there, and of those on the way to the newest. 0: there was no body in them.
   std::int64_t newest_row_at_a_glance() const;
   /// True if it says itself that it holds `epoch` up to `newest_seq`, or beyond.
   bool knows(std::uint64_t epoch, std::uint64_t newest_seq) const;
+  /// True if it says itself that it is of an epoch, and not of this one.
+  bool is_of_another(std::uint64_t epoch) const;
+  /// After survey(): whether it is known which pages are in use. Else what lies in free ones may be taken for something that waits.
+  bool knows_used() const noexcept { return knows_used_; }
 
   /// Finds out which pages are free: what lies in them is of the past. At most `pages` are read; true when it is done.
   bool survey(std::size_t pages);
@@ -79,6 +83,7 @@ class DamagedFile {
   std::uint64_t free_left_ = 0;
   bool is_whole_ = true;      ///< what is surveyed now
   bool by_tree_ = false;
+  bool knows_used_ = false;
   std::vector<bool> free_;
   std::vector<bool> used_;
 };

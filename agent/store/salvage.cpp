@@ -102,6 +102,8 @@ Result<std::optional<OutboxOutcome>> Salvage::step(OutboxDatabase& outbox, bool&
 Result<void> Salvage::take(OutboxTransaction& work, std::uint32_t page, const DamagedFile::Cell& cell, Progress& progress) {
   auto bytes = file_->body(page, cell);
   const auto header = decode_segment_header(bytes ? std::span<const std::byte>{*bytes} : std::span<const std::byte>{});
+  // One that was given up has been told as lost.
+  if (work.outbox_.failures_->is_given_up(cell.row)) return {};
   if (!header || cell.row > rows_to_ || header->first_seq == 0 || header->seq > OutboxDatabase::kSeqMax) return {};
   // Known to be acknowledged, or told as dropped.
   const std::uint64_t oldest = lost_.oldest_waiting == 0 ? lost_.newest_seq + 1 : lost_.oldest_waiting;
@@ -206,8 +208,9 @@ Result<void> Salvage::end(OutboxTransaction& work, const Progress& progress) {
   there_is(lost_.newest_seq + 1, lost_.newest_seq);
   for (auto& statement : rows) statement.reset();
 
-  // A file that is older than the marks may have brought back what was acknowledged since, in place of what is lost.
-  const bool is_older = missing.first != 0 && file_ && !file_->knows(lost_.epoch, lost_.newest_seq);
+  // A file that is older than the marks, or of which nobody knows what is in use, may have brought back what was acknowledged
+  // since, in place of what is lost.
+  const bool is_older = missing.first != 0 && file_ && !(file_->knows(lost_.epoch, lost_.newest_seq) && file_->knows_used());
   for (const Lane lane : kLanes) {
     if (progress.missing[index(lane)] == 0 && !is_older) continue;
     TRY(work.record({.cause = Gap::Cause::damage, .lane = lane, .readings = progress.missing[index(lane)],

@@ -128,7 +128,12 @@ Result<void> StoreDisk::begin_salvage(std::vector<Gap>& lost) {
   constexpr std::int64_t kRoom = std::int64_t{1} << 40;
   if (!salvage_) {
     std::string from = set_aside_as_;
-    if (from.empty() && marks_ && marks_->any_waits()) from = newest_set_aside(path("outbox.db"));
+    if (from.empty() && marks_ && marks_->any_waits()) {
+      from = newest_set_aside(path("outbox.db"));
+      // One of long ago has been salvaged.
+      const auto copy = DamagedFile::open(from);
+      if (copy && copy->is_of_another(std::bit_cast<std::uint64_t>(marks_->epoch))) from.clear();
+    }
     if (from.empty()) return {};
     Salvage::Lost known;
     if (marks_) known = {.epoch = marks_->epoch, .oldest_waiting = marks_->oldest_waiting, .newest_seq = marks_->newest_seq};

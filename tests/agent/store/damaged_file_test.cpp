@@ -2,6 +2,7 @@
 #include "agent/store/damaged_file.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <random>
 #include <set>
@@ -167,6 +168,54 @@ TEST_F(DamagedFileTest, SurvivesAnyDamage) {
       EXPECT_EQ(body.second, known->second.second);
     }
   }
+}
+
+/// A reader goes on behind a cell by where the next begins: two at one place would hold it there for ever.
+TEST_F(DamagedFileTest, GivesEachPlaceOnceThoughThePageNamesItOften) {
+  fill();
+  ASSERT_TRUE(outbox_->write_through());
+  const std::string whole = directory_.read("outbox.db");
+  auto file = DamagedFile::open(options_.path);
+  while (!file->survey(1'000)) {
+  }
+  std::size_t pages = 0;
+  for (std::uint32_t number = 1; number <= file->pages(); ++number) {
+    if (file->cells(number).empty()) continue;
+    ++pages;
+    DamagedFile::Page page{};
+    std::memcpy(page.data(), &whole[(number - 1) * page.size()], page.size());
+    const auto set16 = [&page](std::size_t at, std::size_t value) {
+      page[at] = static_cast<std::byte>(value >> 8U);
+      page[at + 1] = static_cast<std::byte>(value);
+    };
+    const std::size_t first = std::to_integer<std::size_t>(page[8]) << 8U | std::to_integer<std::size_t>(page[9]);
+    const std::size_t count = std::min<std::size_t>((first - 8) / 2, 60);
+    set16(3, count);
+    for (std::size_t i = 0; i < count; ++i) set16(8 + 2 * i, first);
+    const auto cells = DamagedFile::cells_of(page);
+    for (std::size_t i = 1; i < cells.size(); ++i) EXPECT_LT(cells[i - 1].begin, cells[i].begin) << "page " << number;
+  }
+  EXPECT_GT(pages, 0U);
+}
+
+TEST_F(DamagedFileTest, FindsTheNewestRowWhereverItLies) {
+  std::int64_t newest = 0;
+  for (int i = 0; i < 3'000; ++i) insert(Lane::live, 1);
+  for (const OutboxRow& row : rows(Lane::live)) newest = std::max(newest, row.row);
+  ASSERT_TRUE(outbox_->write_through());
+  const auto file = DamagedFile::open(options_.path);
+  ASSERT_GT(file->pages(), 500U);
+  EXPECT_EQ(file->newest_row_at_a_glance(), newest);
+}
+
+TEST_F(DamagedFileTest, SaysWhetherItIsOfAnotherEpoch) {
+  fill();
+  ASSERT_TRUE(outbox_->write_through());
+  const auto file = DamagedFile::open(options_.path);
+  EXPECT_FALSE(file->is_of_another(kEpoch));
+  EXPECT_TRUE(file->is_of_another(kEpoch + 1));
+  put("nothing.db", std::string(64 << 10, '\0'));
+  EXPECT_FALSE(DamagedFile::open(directory_.file("nothing.db"))->is_of_another(kEpoch));
 }
 
 TEST_F(DamagedFileTest, IsNotOpenedWhereThereIsNone) {
