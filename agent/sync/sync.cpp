@@ -326,15 +326,19 @@ void Sync::forget(Queue& queue) {
   if (&queue == &queues_[kLiveNewest] && link_.connected()) begin_backlog();
 }
 
-/// Rows older than those that were fetched have come back out of a damaged outbox: each lane is looked through anew. The newest of
-/// live all lie behind its backlog.
+/// Rows older than those that were fetched have come back out of a damaged outbox: each lane is looked through anew. Those of live
+/// that became durable over this connection lie behind what the newest has fetched since, and beyond its backlog: the backlog begins
+/// anew with them, when what is in flight of the newest has ended and cannot be fetched a second time.
 void Sync::look_back() {
+  Queue& newest = queues_[kLiveNewest];
   for (Queue& queue : queues_) {
-    if (&queue == &queues_[kLiveNewest]) continue;
+    if (&queue == &newest) continue;
     queue.fetched_to = 0;
     queue.exhausted = false;
     queue.discard_fetch = queue.fetching;
   }
+  newest.settling = true;
+  if (newest.in_flight.empty()) forget(newest);
   pump();
 }
 
