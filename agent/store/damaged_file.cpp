@@ -93,12 +93,21 @@ bool read_at(const FileDescriptor& file, std::uint64_t at, std::span<std::byte> 
   }
 }
 
-std::uint64_t bytes_of(const std::string& path) {
+/// 0: there is none.
+Result<std::uint64_t> bytes_of(const std::string& path) {
   struct stat found {};
-  return ::stat(path.c_str(), &found) == 0 && S_ISREG(found.st_mode) && found.st_size > 0 ? static_cast<std::uint64_t>(found.st_size) : 0;
+  if (::stat(path.c_str(), &found) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return std::uint64_t{0};
+    return errno_error("find " + path, errno);
+  }
+  return S_ISREG(found.st_mode) && found.st_size > 0 ? static_cast<std::uint64_t>(found.st_size) : std::uint64_t{0};
 }
 
-FileDescriptor open_to_read(const std::string& path) { return FileDescriptor{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)}; }
+Result<FileDescriptor> open_to_read(const std::string& path) {
+  FileDescriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  if (!file) return errno_error("open " + path, errno);
+  return file;
+}
 
 /// Orders frames: by page, and within it (in the lower half) the newest first.
 constexpr std::uint64_t key_of(std::uint32_t page) { return std::uint64_t{page} << 32U; }
@@ -120,27 +129,26 @@ struct LogSum {
 
 }  // namespace
 
-std::optional<DamagedFile> DamagedFile::open(const std::string& path) {
-  const std::uint64_t bytes = bytes_of(path);
-  if (bytes == 0) return std::nullopt;
-  DamagedFile damaged{open_to_read(path)};
-  if (!damaged.file_) return std::nullopt;
+Result<DamagedFile> DamagedFile::open(const std::string& path) {
+  const std::uint64_t bytes = TRY(bytes_of(path));
+  if (bytes == 0) return Error{ErrorKind::NotPresent, "there is no " + path};
+  DamagedFile damaged{TRY(open_to_read(path))};
   damaged.pages_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes / kPageBytes, kPagesMax));
-  damaged.read_log(path + "-wal");
+  TRY(damaged.read_log(path + "-wal"));
   damaged.free_.resize(std::size_t{damaged.pages_} + 1);
   return damaged;
 }
 
-void DamagedFile::read_log(const std::string& path) {
+Result<void> DamagedFile::read_log(const std::string& path) {
   std::array<std::byte, kFrameHeader + kPageBytes> frame{};
   const auto header = std::span{frame}.first(kLogHeader);
-  if (bytes_of(path) == 0) return;
-  log_ = open_to_read(path);
-  if (!log_ || !read_at(log_, 0, header)) return;
+  if (TRY(bytes_of(path)) == 0) return {};
+  log_ = TRY(open_to_read(path));
+  if (!read_at(log_, 0, header)) return {};
   constexpr std::uint32_t kMagic = 0x377F0682;
   LogSum sum{.is_big = u32(header, 0) == (kMagic | 1U)};
   sum.add(header.first(24));
-  if ((u32(header, 0) & ~1U) != kMagic || u32(header, 8) != kPageBytes || !sum.is_at(header, 24)) return;
+  if ((u32(header, 0) & ~1U) != kMagic || u32(header, 8) != kPageBytes || !sum.is_at(header, 24)) return {};
   std::array<std::byte, 8> salts{};
   std::copy_n(&header[16], salts.size(), salts.begin());
 
@@ -160,6 +168,7 @@ void DamagedFile::read_log(const std::string& path) {
   }
   frames_.resize(committed);
   std::sort(frames_.begin(), frames_.end());
+  return {};
 }
 
 bool DamagedFile::read(std::uint32_t number, Page& page) const {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "platform/file_descriptor.hpp"
+#include "platform/result.hpp"
 
 namespace fieldpost {
 
@@ -36,9 +37,9 @@ class DamagedFile {
   using Page = std::array<std::byte, kPageBytes>;
 
   /// Reads the log beside it, too: committed frames up to the first that is not whole, as SQLite would.
-  /// Nothing if there is no regular file that can be read.
+  /// Errors: NotPresent if there is no regular file, or an empty one; others may pass, and no part of it is read then.
   /// Blocks: as long as reading the log takes
-  static std::optional<DamagedFile> open(const std::string& path);
+  static Result<DamagedFile> open(const std::string& path);
 
   std::uint32_t pages() const noexcept { return pages_; }
   /// Of some pages, here and there, and of those on the way to the newest. 0: there was no body in them.
@@ -64,7 +65,7 @@ class DamagedFile {
 
  private:
   explicit DamagedFile(FileDescriptor file) : file_{std::move(file)} {}
-  void read_log(const std::string& path);
+  Result<void> read_log(const std::string& path);
   bool read(std::uint32_t number, Page& page) const;
   void survey_free_list(const Page& page);
   void survey_tree(const Page& page);

@@ -12,7 +12,8 @@ namespace fieldpost {
 namespace {
 
 constexpr const char* kTable =
-    "CREATE TABLE IF NOT EXISTS salvage(path TEXT, rows_to, epoch, oldest, newest, position, segments, readings, alert, event, live, bulk);"
+    "CREATE TABLE IF NOT EXISTS salvage(path TEXT, rows_to, epoch, oldest, newest, position, segments, readings, alert, event, live, bulk,"
+    " unsure, unsure_after);"
     "DELETE FROM salvage;";
 
 struct Span {
@@ -26,13 +27,15 @@ struct Span {
 Result<void> Salvage::begin(OutboxDatabase& outbox, const std::string& path, std::int64_t rows_to, const Lost& lost) {
   auto transaction = TRY(SqliteTransaction::begin(outbox.database_));
   TRY(outbox.database_.execute(kTable));
-  auto row = TRY(outbox.database_.prepare("INSERT INTO salvage VALUES(?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?)"));
-  row.bind(1, std::string_view{path});
+  auto row = TRY(outbox.database_.prepare("INSERT INTO salvage VALUES(?, ?, ?, ?, ?, 0, 0, 0, ?, ?, ?, ?, ?, ?)"));
+  row.bind(1, std::string_view{path}.substr(path.rfind('/') + 1));  // the directory may move
   row.bind(2, rows_to);
   row.bind(3, std::bit_cast<std::int64_t>(lost.epoch));
   row.bind(4, static_cast<std::int64_t>(lost.oldest_waiting));
   row.bind(5, static_cast<std::int64_t>(lost.newest_seq));
   for (std::size_t i = 0; i < kLanes.size(); ++i) row.bind(6 + static_cast<int>(i), static_cast<std::int64_t>(lost.readings[i]));
+  row.bind(10, std::bit_cast<std::int64_t>(lost.unsure_epoch));
+  row.bind(11, static_cast<std::int64_t>(lost.unsure_after));
   TRY(row.run());
   return transaction.commit();
 }
@@ -46,28 +49,41 @@ Result<std::optional<Salvage>> Salvage::resume(OutboxDatabase& outbox) {
   if (!TRY(row.step())) return none;
   const auto number = [&row](int column) { return static_cast<std::uint64_t>(row.integer(column)); };
   Salvage salvage;
-  salvage.path_ = row.text(0);
+  const std::string& beside = outbox.options_.path;
+  const std::string name{row.text(0)};
+  salvage.path_ = beside.substr(0, beside.rfind('/') + 1) + name.substr(name.rfind('/') + 1);
   salvage.rows_to_ = row.integer(1);
   salvage.lost_ = {.epoch = number(2), .oldest_waiting = number(3), .newest_seq = number(4)};
   salvage.progress_ = {.position = number(5), .segments = number(6), .readings = number(7)};
   for (std::size_t i = 0; i < kLanes.size(); ++i) salvage.progress_.missing[i] = number(8 + static_cast<int>(i));
+  salvage.lost_.unsure_epoch = number(12);
+  salvage.lost_.unsure_after = number(13);
   outbox.hold_back(salvage.rows_to_);
   return std::optional{std::move(salvage)};
 }
 
-Result<std::optional<OutboxOutcome>> Salvage::step(OutboxDatabase& outbox, bool& in_doubt) {
+Result<std::optional<OutboxOutcome>> Salvage::step(OutboxDatabase& outbox, Failures failures, bool& in_doubt) {
   in_doubt = false;
   std::optional<OutboxOutcome> nothing;
-  if (!std::exchange(is_open_, true)) file_ = DamagedFile::open(path_);
-  if (file_ && !is_surveyed_) {
+  const bool is_given_up = failures.count > kFailuresMax;
+  if (!is_open_) {
+    auto opened = DamagedFile::open(path_);
+    if (!opened && opened.error().kind() != ErrorKind::NotPresent && !is_given_up) return Error{ErrorKind::Unavailable, opened.error().sentence()};
+    if (opened) file_.emplace(std::move(*opened));
+    is_open_ = true;
+  }
+  if (file_ && !is_surveyed_ && !is_given_up) {
     is_surveyed_ = file_->survey(kPagesAStep);
     return nothing;
   }
-  const std::uint64_t end_of_file = file_ && ++failures_ <= kFailuresMax ? file_->pages() * std::uint64_t{DamagedFile::kPageBytes} : 0;
+  const std::uint64_t end_of_file = file_ && !is_given_up ? file_->pages() * std::uint64_t{DamagedFile::kPageBytes} : 0;
   Progress progress = progress_;
   const OutboxMoment moment{};
   OutboxTransaction work{outbox, moment};
   auto transaction = TRY(SqliteTransaction::begin(outbox.database_));
+  // Pages are not bytes, so more room may be needed than it seems; but what is old must not push out what is new for it.
+  constexpr std::int64_t kSlackPages = 64;
+  const std::int64_t slack_pages = std::min(kSlackPages * std::min(failures.full, 4), outbox.pages_max() / 16);
   std::size_t bytes = 0;
   for (std::size_t pages = 0; pages < kPagesAStep && bytes < kBytesAStep && progress.position < end_of_file; ++pages) {
     const std::uint64_t page = progress.position / DamagedFile::kPageBytes;
@@ -80,18 +96,18 @@ Result<std::optional<OutboxOutcome>> Salvage::step(OutboxDatabase& outbox, bool&
         break;
       }
       bytes += cell.bytes;
-      TRY(take(work, static_cast<std::uint32_t>(page) + 1, cell, progress));
+      TRY(take(work, slack_pages, static_cast<std::uint32_t>(page) + 1, cell, progress));
     }
   }
   const bool is_end = progress.position >= end_of_file;
   const bool is_changed = progress.segments != progress_.segments || progress.missing != progress_.missing;
   if (is_changed || is_end) {
+    if (is_end && slack_pages > 0) TRY(work.insert({}, slack_pages));
     TRY(is_end ? end(work, progress) : note(work, progress));
     in_doubt = true;
     TRY(transaction.commit());
     in_doubt = false;
   }
-  failures_ = 0;
   progress_ = progress;
   is_done_ = is_end;
   if (is_end) outbox.hold_back(0);
@@ -99,7 +115,7 @@ Result<std::optional<OutboxOutcome>> Salvage::step(OutboxDatabase& outbox, bool&
   return nothing;
 }
 
-Result<void> Salvage::take(OutboxTransaction& work, std::uint32_t page, const DamagedFile::Cell& cell, Progress& progress) {
+Result<void> Salvage::take(OutboxTransaction& work, std::int64_t slack_pages, std::uint32_t page, const DamagedFile::Cell& cell, Progress& progress) {
   auto bytes = file_->body(page, cell);
   const auto header = decode_segment_header(bytes ? std::span<const std::byte>{*bytes} : std::span<const std::byte>{});
   // One that was given up has been told as lost.
@@ -108,6 +124,7 @@ Result<void> Salvage::take(OutboxTransaction& work, std::uint32_t page, const Da
   // Known to be acknowledged, or told as dropped.
   const std::uint64_t oldest = lost_.oldest_waiting == 0 ? lost_.newest_seq + 1 : lost_.oldest_waiting;
   if (header->epoch == lost_.epoch && header->seq < oldest) return {};
+  if (header->epoch == lost_.unsure_epoch && header->seq > lost_.unsure_after) return {};
   if (!TRY(make_place(work, cell.row, *header, progress))) return {};
 
   // By the ordinary rule of the quota; only row and numbers are those of before.
@@ -116,8 +133,7 @@ Result<void> Salvage::take(OutboxTransaction& work, std::uint32_t page, const Da
   const std::size_t before = work.outcome_.durable.size();
   std::vector<EncodedSegment> segment;
   segment.push_back({*header, std::move(*bytes)});
-  constexpr std::int64_t kSlackPages = 64;
-  TRY(work.insert(segment, kSlackPages * failures_));
+  TRY(work.insert(segment, slack_pages));
   work.newest_row_ = newest_row;
   work.outcome_.newest_seq = newest_seq;
   if (work.outcome_.durable.size() > before && (header->first_seq != header->seq || header->is_thinned)) {

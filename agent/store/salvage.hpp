@@ -21,8 +21,14 @@ class Salvage {
   // What one step reads at most, but for one segment; it holds one segment at a time.
   static constexpr std::size_t kPagesAStep = 256;
   static constexpr std::size_t kBytesAStep = 256 << 10;
-  /// Steps in a row that may fail for want of disk, before what is left is given up and told as lost.
+  /// Steps in a row that may fail, before what is left is given up and told as lost. There is one a flush then, so it takes long.
   static constexpr int kFailuresMax = 360;
+  /// Steps since the latest commit that failed, and those of them for want of room; who calls step() counts them, whatever becomes of
+  /// this object meanwhile.
+  struct Failures {
+    int count = 0;
+    int full = 0;
+  };
 
   using Counts = std::array<std::uint64_t, kLanes.size()>;
   /// What the marks tell of the outbox that was set aside.
@@ -31,9 +37,12 @@ class Salvage {
     std::uint64_t oldest_waiting = 0;
     std::uint64_t newest_seq = 0;
     Counts readings{};
+    /// What was committed to it, or not, and is still in memory: of this epoch all behind this number. It must not come twice.
+    Epoch unsure_epoch = 0;
+    std::uint64_t unsure_after = 0;
   };
 
-  /// Notes in `outbox`, which is new, that there is something to bring back out of `path`. Its own rows begin behind `rows_to`.
+  /// Notes in `outbox`, which is new, that there is something to bring back out of `path`, a file beside it. Its own rows begin behind `rows_to`.
   /// Errors: Full, Denied, Io
   static Result<void> begin(OutboxDatabase& outbox, const std::string& path, std::int64_t rows_to, const Lost& lost);
   /// Goes on with what was begun in `outbox`; nothing if there is nothing to do. Until the end nothing of it is handed out, so that it
@@ -42,9 +51,9 @@ class Salvage {
   static Result<std::optional<Salvage>> resume(OutboxDatabase& outbox);
 
   /// One step; at the end it is noted as gaps what did not come back. `in_doubt` if the commit itself failed.
-  /// Errors: Malformed, Full, Denied, Io; it is as before then
+  /// Errors: Malformed, Full, Denied, Io; Unavailable: the file set aside does not open now. It is as before then
   /// Blocks: as long as reading kBytesAStep and a commit take; the first also as long as reading the log takes
-  Result<std::optional<OutboxOutcome>> step(OutboxDatabase& outbox, bool& in_doubt);
+  Result<std::optional<OutboxOutcome>> step(OutboxDatabase& outbox, Failures failures, bool& in_doubt);
 
   bool is_done() const noexcept { return is_done_; }
   std::int64_t rows_to() const noexcept { return rows_to_; }
@@ -63,7 +72,7 @@ class Salvage {
   };
 
   Salvage() = default;
-  Result<void> take(OutboxTransaction& work, std::uint32_t page, const DamagedFile::Cell& cell, Progress& progress);
+  Result<void> take(OutboxTransaction& work, std::int64_t slack_pages, std::uint32_t page, const DamagedFile::Cell& cell, Progress& progress);
   Result<bool> make_place(OutboxTransaction& work, std::int64_t row, const SegmentHeader& header, Progress& progress);
   Result<void> end(OutboxTransaction& work, const Progress& progress);
   Result<void> note(OutboxTransaction& work, const Progress& progress);
@@ -77,7 +86,6 @@ class Salvage {
   bool is_open_ = false;
   bool is_surveyed_ = false;
   bool is_done_ = false;
-  int failures_ = 0;
 };
 
 }  // namespace fieldpost

@@ -45,8 +45,9 @@ Result<void> rename_if_there(const std::string& from, const std::string& to) {
   return {};
 }
 
-/// The damaged copies of `path`, oldest first, without their logs.
-std::vector<std::string> copies_of(const std::string& path) {
+}  // namespace
+
+std::vector<std::string> copies_set_aside(const std::string& path) {
   const auto slash = path.rfind('/');
   const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash);
   const std::string start = path.substr(slash == std::string::npos ? 0 : slash + 1) + std::string{kMark};
@@ -62,26 +63,23 @@ std::vector<std::string> copies_of(const std::string& path) {
   return copies;
 }
 
-}  // namespace
-
-std::string newest_set_aside(const std::string& path) {
-  const auto copies = copies_of(path);
-  return copies.empty() ? std::string{} : copies.back();
+void remove_copies_set_aside(const std::string& path, std::size_t count_kept, const std::vector<std::string>& kept) {
+  auto copies = copies_set_aside(path);
+  for (const std::string& name : kept) count_kept -= std::min<std::size_t>(count_kept, std::erase(copies, name));
+  for (std::size_t i = 0; i + count_kept < copies.size(); ++i) {
+    ::unlink((copies[i] + std::string{kLog}).c_str());
+    ::unlink(copies[i].c_str());
+  }
 }
 
-Result<std::string> set_aside(const std::string& path, UtcTime now) {
+Result<std::string> set_aside(const std::string& path, UtcTime now, const std::string& kept) {
   const std::string name = free_name(path, now);
   // The log first: a database without its log is merely older, a log without its database is nothing.
   TRY(rename_if_there(path + std::string{kLog}, name + std::string{kLog}));
   TRY(rename_if_there(path, name));
   ::unlink((path + "-shm").c_str());
-  auto copies = copies_of(path);
   // Not this one, whatever the clock says: it is yet to be salvaged.
-  const std::size_t others_max = kDamagedKeptMax - std::erase(copies, name);
-  for (std::size_t i = 0; i + others_max < copies.size(); ++i) {
-    ::unlink((copies[i] + std::string{kLog}).c_str());
-    ::unlink(copies[i].c_str());
-  }
+  remove_copies_set_aside(path, kDamagedKeptMax, {name, kept});
   return name;
 }
 

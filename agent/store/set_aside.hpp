@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "platform/clock.hpp"
 #include "platform/result.hpp"
@@ -14,14 +15,17 @@ namespace fieldpost {
 /// Damaged copies kept of each database; one may be as large as the quota.
 inline constexpr std::size_t kDamagedKeptMax = 2;
 
-/// Renames `path`, `path`-wal and removes `path`-shm; removes the oldest copies beyond kDamagedKeptMax.
-/// Returns the new name. A file that is not there is fine.
+/// Renames `path`, `path`-wal and removes `path`-shm; removes the oldest copies beyond kDamagedKeptMax, but never the new one
+/// nor `kept`. Returns the new name. A file that is not there is fine.
 ///
 /// Errors:   Denied, Io
 /// Requires: nobody has the database open
-Result<std::string> set_aside(const std::string& path, UtcTime now);
+Result<std::string> set_aside(const std::string& path, UtcTime now, const std::string& kept = {});
 
-/// The newest copy of `path` that was set aside; empty if there is none.
-std::string newest_set_aside(const std::string& path);
+/// The copies of `path` that were set aside, oldest first, without their logs.
+std::vector<std::string> copies_set_aside(const std::string& path);
+
+/// Removes them, oldest first, all but so many; those `kept` are never removed, and count among these.
+void remove_copies_set_aside(const std::string& path, std::size_t count_kept, const std::vector<std::string>& kept);
 
 }  // namespace fieldpost

@@ -265,7 +265,7 @@ struct Store::Impl {
           counted.merged_segments += outcome->merged_segments;
           for (const Lane lane : kLanes) counted.dropped_readings[index(lane)] += outcome->dropped[index(lane)];
           take_figures_of_reading();
-          if (figures.is_salvaging && figures.ok && !closed) salvage_timer = loop.after(kSalvagePause, [this] { tidy(); });
+          if (figures.is_salvaging && !figures.salvage_rests && figures.ok && !closed) salvage_timer = loop.after(kSalvagePause, [this] { tidy(); });
         });
   }
 

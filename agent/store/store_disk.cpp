@@ -66,6 +66,7 @@ void StoreDisk::commit(DiskWork& work) {
       }
     } else if (kind == ErrorKind::Full) {
       if (!reserve_.release()) break;
+      is_reserve_spent_ = true;
     } else {
       close();
       if (attempt > 0) break;
@@ -80,8 +81,9 @@ void StoreDisk::commit(DiskWork& work) {
     return;
   }
   io_failures_ = 0;
+  salvage_rests_ = false;
   tell_new_epoch(work);
-  reserve_.take();
+  if (reserve_.take()) is_reserve_spent_ = false;
 }
 
 Result<void> StoreDisk::try_once(DiskWork& work) {
@@ -190,8 +192,9 @@ Result<void> StoreDisk::set_aside_state(DiskWork& work) {
 
 Result<void> StoreDisk::set_aside_outbox(DiskWork& work) {
   outbox_.reset();
-  const std::string name = TRY(set_aside(path("outbox.db"), work.utc));
-  set_aside_as_ = name;
+  const std::string& kept = set_aside_as_.empty() && salvage_ ? salvage_->path() : set_aside_as_;
+  const std::string name = TRY(set_aside(path("outbox.db"), work.utc, kept));
+  if (set_aside_as_.empty()) set_aside_as_ = name;
   log_.warn("outbox set aside", {{"directory", options_.directory}, {"kept_as", name}});
   work.events.push_back(event_of("outbox_set_aside", "outbox.db was damaged and is kept as " + name + "; a new one was made", work.moment.now));
   return {};
@@ -236,6 +239,7 @@ Result<void> StoreDisk::apply(DiskWork& work) {
     const ErrorKind kind = applied.error().kind();
     is_unsynced_ = in_doubt.has_value();
     const bool numbered = in_doubt && in_doubt->newest_seq != outbox_->newest_seq();
+    if (numbered && set_aside_as_.empty()) unsure_ = {outbox_->epoch(), outbox_->newest_seq()};
     if (numbered && kind != ErrorKind::Full && (kind == ErrorKind::Denied || !is_damage(applied.error(), path("outbox.db")))) {
       doubtful_ = Doubtful{std::move(work.batches), std::move(work.change), outbox_->epoch(), std::move(*in_doubt)};
       work.batches = Batches{};
@@ -256,6 +260,8 @@ Result<void> StoreDisk::apply(DiskWork& work) {
 /// The marks come after the commit and before anybody hears of it: a number that may have left the device
 /// is always below the mark.
 void StoreDisk::announce(DiskWork& work, OutboxOutcome outcome) {
+  set_aside_as_.clear();
+  unsure_ = {};
   last_known_waiting_ = waiting();
   Marks marks = marks_now(outbox_->oldest_waiting().value_or(0));
   marks.newest_acknowledged = std::max(marks.newest_acknowledged, outcome.newest_acknowledged);
@@ -285,14 +291,15 @@ std::vector<OutboxRow> StoreDisk::fetch(Lane lane, std::int64_t after, std::size
 
 std::optional<OutboxOutcome> StoreDisk::tidy() {
   if (!outbox_ || error_ || is_unsynced_) return std::nullopt;
-  auto merged = salvage_ ? salvage_->step(*outbox_, is_unsynced_) : outbox_->merge(is_unsynced_);
+  auto merged = salvage_ ? step_salvage() : outbox_->merge(is_unsynced_);
   if (merged && salvage_) note_salvage();
   if (merged) {
     if (*merged) last_known_waiting_ = waiting();
     return std::move(*merged);
   }
   log_.debug(salvage_ ? "segments not salvaged" : "segments not merged", {{"error", merged.error().sentence()}});
-  if (merged.error().kind() == ErrorKind::Full && !is_unsynced_) return std::nullopt;  // nothing is lost by it
+  const ErrorKind kind = merged.error().kind();
+  if ((kind == ErrorKind::Full || (salvage_ && kind == ErrorKind::Unavailable)) && !is_unsynced_) return std::nullopt;  // nothing is lost by it
   fail(merged.error());
   at_ = Place::outbox;
   outbox_.reset();  // as in peek()
@@ -353,6 +360,7 @@ DiskFigures StoreDisk::figures() {
   }
   figures.written_bytes = written_bytes_;
   figures.is_salvaging = salvage_.has_value();
+  figures.salvage_rests = salvage_rests_;
   figures.salvaged_segments = salvaged_segments_;
   figures.salvaged_readings = salvaged_readings_;
   if (doubtful_) {

@@ -54,6 +54,7 @@ struct DiskFigures {
   LaneCounts waiting;
   std::size_t doubtful_bytes = 0;  ///< memory of a batch whose commit may or may not have happened
   std::uint64_t doubtful_readings = 0;
+  bool salvage_rests = false;  ///< no more steps before the next commit
   bool is_salvaging = false;  ///< what is whole in an outbox that was set aside comes back, step by step: tidy()
   std::uint64_t salvaged_segments = 0;  ///< by it, or by the latest that ended
   std::uint64_t salvaged_readings = 0;
@@ -114,6 +115,8 @@ class StoreDisk {
   Result<void> settle_epoch(DiskWork& work);
   Result<void> begin_salvage(std::vector<Gap>& lost);
   void keep_room_for_salvage();
+  std::string copy_to_salvage() const;
+  Result<std::optional<OutboxOutcome>> step_salvage();
   void note_salvage();
   LaneCounts waiting() const;
   Result<void> begin_epoch(const std::vector<Gap>& lost, const OutboxMoment& moment);
@@ -139,13 +142,21 @@ class StoreDisk {
   Log& log_;
   SegmentBuilder builder_;
   ReserveFile reserve_;
+  bool is_reserve_spent_ = false;
   std::unique_ptr<MarkStorage> mark_storage_;
   std::optional<Marks> marks_;
   BootTable boots_;
   std::optional<StateDatabase> state_;
   std::optional<OutboxDatabase> outbox_;
   std::optional<Salvage> salvage_;
-  std::string set_aside_as_;  ///< the outbox that a new one is to take the place of
+  Salvage::Failures salvage_failures_;
+  bool salvage_rests_ = false;
+  /// The outbox that a new one is to take the place of, until something has been committed to this: whatever is set aside
+  /// in between has nothing that is known to be durable.
+  std::string set_aside_as_;
+  /// The numbers that may stand in it though their readings are in memory, of a commit that failed in its last step: all of this
+  /// epoch behind this one.
+  std::pair<Epoch, std::uint64_t> unsure_;
   std::uint64_t salvaged_segments_ = 0;
   std::uint64_t salvaged_readings_ = 0;
   std::vector<Event> later_events_;  ///< to be told with the next commit

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Under which epoch an outbox that was opened goes on, and what stands outside it so that this can be told.
 #include <sys/random.h>
+#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 #include <utility>
 
 #include "agent/store/set_aside.hpp"
@@ -127,26 +129,64 @@ Result<void> StoreDisk::begin_salvage(std::vector<Gap>& lost) {
   // Far more rows than any outbox has: those that were looked at may all have come out of one before it.
   constexpr std::int64_t kRoom = std::int64_t{1} << 40;
   if (!salvage_) {
-    std::string from = set_aside_as_;
-    if (from.empty() && marks_ && marks_->any_waits()) {
-      from = newest_set_aside(path("outbox.db"));
-      // One of long ago has been salvaged.
-      const auto copy = DamagedFile::open(from);
-      if (copy && copy->is_of_another(std::bit_cast<std::uint64_t>(marks_->epoch))) from.clear();
-    }
+    const std::string from = set_aside_as_.empty() ? copy_to_salvage() : set_aside_as_;
     if (from.empty()) return {};
     Salvage::Lost known;
     if (marks_) known = {.epoch = marks_->epoch, .oldest_waiting = marks_->oldest_waiting, .newest_seq = marks_->newest_seq};
+    std::tie(known.unsure_epoch, known.unsure_after) = unsure_;
     for (const Gap& gap : lost) known.readings[index(gap.lane)] = gap.readings;
     std::int64_t rows_to = newest_row_;
-    if (const auto file = DamagedFile::open(from)) rows_to = std::max(rows_to, std::min(file->newest_row_at_a_glance(), kRowsMax));
+    const auto file = DamagedFile::open(from);
+    if (file) {
+      rows_to = std::max(rows_to, std::min(file->newest_row_at_a_glance(), kRowsMax));
+    } else if (file.error().kind() != ErrorKind::NotPresent) {
+      rows_to += kRoom << 10U;  // it may open later
+    }
     TRY(Salvage::begin(*outbox_, from, rows_to + kRoom, known));
     salvage_ = TRY(Salvage::resume(*outbox_));
-    set_aside_as_.clear();
+    salvage_failures_ = {};
+    salvage_rests_ = false;
   }
   lost.clear();
   keep_room_for_salvage();
   return {};
+}
+
+/// Of those that an earlier process set aside. The newest has nothing if it took the place of another and failed at once.
+std::string StoreDisk::copy_to_salvage() const {
+  std::string found;
+  if (!marks_ || !marks_->any_waits()) return found;
+  const auto copies = copies_set_aside(path("outbox.db"));
+  for (auto copy = copies.rbegin(); copy != copies.rend(); ++copy) {
+    const auto file = DamagedFile::open(*copy);
+    if (copy == copies.rbegin()) {
+      // One of long ago has been salvaged.
+      if (!file || !file->is_of_another(marks_->epoch)) found = *copy;
+      if (!file || file->newest_row_at_a_glance() > 0) break;
+    } else if (file && file->knows(marks_->epoch, marks_->newest_seq)) {
+      return *copy;
+    }
+  }
+  return found;
+}
+
+/// What fails is not tried again before the next commit, and none of it may take the room that commits need.
+Result<std::optional<OutboxOutcome>> StoreDisk::step_salvage() {
+  Result<std::optional<OutboxOutcome>> stepped = Error{ErrorKind::Full, "the reserve is not whole"};
+  if (!is_reserve_spent_ || salvage_failures_.count > Salvage::kFailuresMax) stepped = salvage_->step(*outbox_, salvage_failures_, is_unsynced_);
+  salvage_rests_ = !stepped;
+  if (stepped) {
+    if (*stepped) salvage_failures_ = {};
+    return stepped;
+  }
+  ++salvage_failures_.count;
+  if (stepped.error().kind() != ErrorKind::Full) return stepped;
+  ++salvage_failures_.full;
+  struct statvfs space {};
+  if (::statvfs(options_.directory.c_str(), &space) == 0 && std::uint64_t{space.f_bavail} * space.f_frsize < std::uint64_t{2 * kReserveBytes}) {
+    remove_copies_set_aside(path("outbox.db"), 1, {salvage_->path()});
+  }
+  return stepped;
 }
 
 /// What comes back counts as handed out: it may have been.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/store/salvage.hpp"
 
+#include <filesystem>
 #include <map>
 
 #include "platform/sqlite.hpp"
@@ -40,7 +41,7 @@ class SalvageTest : public OutboxTest {
 
   void step() {
     bool in_doubt = false;
-    const auto stepped = salvage_->step(*outbox_, in_doubt);
+    const auto stepped = salvage_->step(*outbox_, failures_, in_doubt);
     ASSERT_TRUE(stepped) << stepped.error().sentence();
   }
 
@@ -71,6 +72,7 @@ class SalvageTest : public OutboxTest {
   }
 
   Salvage::Lost lost_;
+  Salvage::Failures failures_;
   Found old_;
   std::optional<Salvage> salvage_;
 };
@@ -154,6 +156,49 @@ TEST_F(SalvageTest, TellsAllAsLostWhereTheFileHasGone) {
   EXPECT_EQ(gaps[0].readings, 40U);
   EXPECT_EQ(gaps[0].first_seq, 1U);
   EXPECT_EQ(gaps[0].last_seq, 4U);
+}
+
+/// However often it failed for want of room.
+TEST_F(SalvageTest, DropsNoMoreThanAFewForRoom) {
+  options_.quota_bytes = 1 << 20;
+  open();
+  ASSERT_TRUE(outbox_->begin_epoch(kEpoch, 0, {}, moment_));
+  for (int i = 0; i < 100; ++i) insert(Lane::live, 100);
+  set_aside();
+  for (int i = 0; i < 10; ++i) insert(Lane::alert, 100);
+  failures_ = {.count = 300, .full = 300};
+  run();
+  EXPECT_EQ(rows(Lane::alert).size(), 10U);
+  EXPECT_EQ(found().size(), old_.size());
+}
+
+TEST_F(SalvageTest, FindsItsFileInADirectoryThatWasMoved) {
+  for (int i = 0; i < 10; ++i) insert(Lane::live, 10);
+  set_aside();
+  ASSERT_TRUE(outbox_->write_through());
+  outbox_.reset();
+  std::filesystem::create_directory(directory_.file("moved"));
+  for (const char* name : {"damaged.db", "new.db", "new.db-wal"}) {
+    if (directory_.exists(name)) std::filesystem::rename(directory_.file(name), directory_.file(std::string{"moved/"} + name));
+  }
+  options_.path = directory_.file("moved/new.db");
+  open();
+  resume();
+  ASSERT_TRUE(salvage_);
+  run();
+  EXPECT_EQ(found(), old_);
+}
+
+TEST_F(SalvageTest, LeavesOutWhatIsInMemoryStill) {
+  for (int i = 0; i < 10; ++i) insert(Lane::live, 10);
+  set_aside();
+  lost_.unsure_epoch = kEpoch;
+  lost_.unsure_after = 8;
+  lost_.newest_seq = 8;
+  ASSERT_TRUE(Salvage::begin(*outbox_, directory_.file("damaged.db"), kRowsTo, lost_));
+  resume();
+  run();
+  EXPECT_EQ(salvage_->segments(), 8U);
 }
 
 TEST_F(SalvageTest, LeavesOutWhatIsKnownToBeAcknowledged) {

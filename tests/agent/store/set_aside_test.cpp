@@ -57,8 +57,22 @@ TEST(SetAside, KeepsTheLatestAlsoWhereTheClockWentBack) {
     ASSERT_TRUE(name);
     EXPECT_EQ(directory.read(name->substr(directory.path().size() + 1)), "number " + std::to_string(day));
   }
-  EXPECT_NE(newest_set_aside(directory.file("outbox.db")), "");
-  EXPECT_EQ(newest_set_aside(directory.file("state.db")), "");
+  EXPECT_EQ(copies_set_aside(directory.file("outbox.db")).size(), 2U);
+  EXPECT_TRUE(copies_set_aside(directory.file("state.db")).empty());
+}
+
+TEST(SetAside, NeverRemovesTheCopyThatIsYetToBeSalvaged) {
+  const TemporaryDirectory directory;
+  directory.write("outbox.db", "full");
+  const std::string kept = set_aside(directory.file("outbox.db"), kNow).value();
+  std::string newest;
+  for (int i = 1; i < 5; ++i) {
+    directory.write("outbox.db", "empty");
+    newest = set_aside(directory.file("outbox.db"), kNow + std::chrono::hours{i}, kept).value();
+  }
+  EXPECT_EQ(copies_set_aside(directory.file("outbox.db")), (std::vector<std::string>{kept, newest}));
+  remove_copies_set_aside(directory.file("outbox.db"), 1, {kept});
+  EXPECT_EQ(copies_set_aside(directory.file("outbox.db")), std::vector<std::string>{kept});
 }
 
 TEST(SetAside, LeavesOtherFilesAloneAndBearsWithNothingToDo) {
