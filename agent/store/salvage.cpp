@@ -166,7 +166,11 @@ Result<bool> Salvage::make_place(OutboxTransaction& work, std::int64_t row, cons
     });
     if (in_the_way == neighbours.end()) break;
     const auto& meta = in_the_way->meta;
-    if (meta.epoch != header.epoch || !wanted.covers({meta.first_seq, meta.seq})) return false;
+    if (meta.epoch != header.epoch) return false;
+    const bool is_covered = wanted.covers({meta.first_seq, meta.seq});
+    if (!is_covered && !TRY(is_out_of_place(work, header, in_the_way->row - static_cast<std::int64_t>(meta.seq), row - static_cast<std::int64_t>(header.seq)))) {
+      return false;
+    }
     TRY(work.remove(header.lane, in_the_way->row, meta));
     progress.segments -= std::min<std::uint64_t>(progress.segments, 1);
     progress.readings -= std::min(progress.readings, meta.readings);
@@ -175,6 +179,24 @@ Result<bool> Salvage::make_place(OutboxTransaction& work, std::int64_t row, cons
   auto body = TRY(work.sqlite_.prepare("SELECT 1 FROM body WHERE row = ?"));
   body.bind(1, row);
   return !TRY(body.step());
+}
+
+/// The row stands outside the segment's CRC; one byte of it that is wrong would cost all those that come between. Rows and numbers of
+/// an epoch go on together, so of two that contradict each other the one is wrong whose distance nobody shares.
+Result<bool> Salvage::is_out_of_place(OutboxTransaction& work, const SegmentHeader& header, std::int64_t present, std::int64_t coming) {
+  if (present == coming) return false;
+  auto others = TRY(work.sqlite_.prepare("SELECT count(*) FROM (SELECT 1 FROM segment WHERE epoch = ? AND row - seq = ? AND row <= ? LIMIT 2)"));
+  const auto count_of = [&](std::int64_t distance) -> Result<std::int64_t> {
+    others.reset();
+    others.bind(1, std::bit_cast<std::int64_t>(header.epoch));
+    others.bind(2, distance);
+    others.bind(3, rows_to_);
+    TRY(others.step());
+    return others.integer(0);
+  };
+  if (TRY(count_of(present)) > 1) return false;
+  // Neither is known to have company: the first one is left out, the next with the same distance tells.
+  return TRY(count_of(coming)) > 0 || std::exchange(odd_distance_, coming) == coming;
 }
 
 Result<void> Salvage::note(OutboxTransaction& work, const Progress& progress) {

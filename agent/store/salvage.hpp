@@ -74,6 +74,7 @@ class Salvage {
   Salvage() = default;
   Result<void> take(OutboxTransaction& work, std::int64_t slack_pages, std::uint32_t page, const DamagedFile::Cell& cell, Progress& progress);
   Result<bool> make_place(OutboxTransaction& work, std::int64_t row, const SegmentHeader& header, Progress& progress);
+  Result<bool> is_out_of_place(OutboxTransaction& work, const SegmentHeader& header, std::int64_t present, std::int64_t coming);
   Result<void> end(OutboxTransaction& work, const Progress& progress);
   Result<void> note(OutboxTransaction& work, const Progress& progress);
   bool is_counted(Epoch epoch, std::uint64_t seq) const { return epoch != lost_.epoch || seq <= lost_.newest_seq; }
@@ -82,6 +83,7 @@ class Salvage {
   std::int64_t rows_to_ = 0;
   Lost lost_;
   Progress progress_;
+  std::optional<std::int64_t> odd_distance_;
   std::optional<DamagedFile> file_;
   bool is_open_ = false;
   bool is_surveyed_ = false;

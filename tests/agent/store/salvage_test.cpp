@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 
 #include "platform/sqlite.hpp"
 #include "tests/agent/store/outbox_fixture.hpp"
@@ -143,6 +144,47 @@ TEST_F(SalvageTest, TellsOnlyWhatDidNotComeBack) {
   EXPECT_EQ(gaps[0].epoch, kEpoch);
   EXPECT_EQ(gaps[0].first_seq, header.seq);
   EXPECT_EQ(gaps[0].last_seq, header.seq);
+}
+
+TEST_F(SalvageTest, ARowThatIsWrongCostsItselfAndNotItsNeighbours) {
+  for (std::int64_t wrong = 1; wrong < 30; ++wrong) {
+    SCOPED_TRACE(wrong);
+    old_.clear();
+    options_.path = directory_.file("old" + std::to_string(wrong) + ".db");
+    open();
+    ASSERT_TRUE(outbox_->begin_epoch(kEpoch, 0, {}, moment_));
+    for (int i = 0; i < 30; ++i) insert(Lane::live, 10);
+    const auto segments = rows(Lane::live);
+    const OutboxRow& damaged = segments[static_cast<std::size_t>(wrong - 1)];
+    lost_ = {.epoch = kEpoch, .oldest_waiting = 1, .newest_seq = outbox_->newest_seq()};
+    lost_.readings[index(Lane::live)] = 300;
+    ASSERT_TRUE(outbox_->write_through());
+    outbox_.reset();
+    std::string content = directory_.read("old" + std::to_string(wrong) + ".db");
+    const std::string segment{reinterpret_cast<const char*>(damaged.bytes.data()), 60};
+    int copies = 0;  // pages that were split leave some behind
+    for (auto at = content.find(segment); at != std::string::npos; at = content.find(segment, at + 1), ++copies) {
+      ASSERT_EQ(content[at - 5], static_cast<char>(damaged.row));  // row, length of the record's header, key, two bytes of type
+      content[at - 5] = 127;
+    }
+    ASSERT_GT(copies, 0);
+    directory_.write("damaged.db", content);
+    options_.path = directory_.file("new" + std::to_string(wrong) + ".db");
+    open();
+    ASSERT_TRUE(Salvage::begin(*outbox_, directory_.file("damaged.db"), kRowsTo, lost_));
+    resume();
+    ASSERT_TRUE(outbox_->begin_epoch(kNewEpoch, kEpoch, {}, moment_));
+    run();
+    std::set<std::uint64_t> seqs;
+    for (const OutboxRow& row : rows(Lane::live)) {
+      if (row.header.epoch == kEpoch) seqs.insert(row.header.seq);
+    }
+    EXPECT_GE(seqs.size(), 28U);
+    insert(Lane::alert);
+    const auto gaps = reported();
+    ASSERT_EQ(gaps.size(), 1U);
+    EXPECT_EQ(gaps[0].readings, 300 - 10 * seqs.size());
+  }
 }
 
 TEST_F(SalvageTest, TellsAllAsLostWhereTheFileHasGone) {
