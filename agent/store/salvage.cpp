@@ -118,8 +118,7 @@ Result<std::optional<OutboxOutcome>> Salvage::step(OutboxDatabase& outbox, Failu
 Result<void> Salvage::take(OutboxTransaction& work, std::int64_t slack_pages, std::uint32_t page, const DamagedFile::Cell& cell, Progress& progress) {
   auto bytes = file_->body(page, cell);
   const auto header = decode_segment_header(bytes ? std::span<const std::byte>{*bytes} : std::span<const std::byte>{});
-  // One that was given up has been told as lost.
-  if (work.outbox_.failures_->is_given_up(cell.row)) return {};
+  // Also one that was given up: what told of that may have been lost with the old outbox.
   if (!header || cell.row > rows_to_ || header->first_seq == 0 || header->seq > OutboxDatabase::kSeqMax) return {};
   // Known to be acknowledged, or told as dropped.
   const std::uint64_t oldest = lost_.oldest_waiting == 0 ? lost_.newest_seq + 1 : lost_.oldest_waiting;
