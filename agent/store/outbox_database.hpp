@@ -98,6 +98,8 @@ class ReadFailures {
     return true;
   }
   void note_read() noexcept { among_bad_blocks_ = false; }
+  /// The row's body was written anew.
+  void forget(std::int64_t row) { counts_.erase(row); }
   bool is_given_up(std::int64_t row) const {
     const auto found = counts_.find(row);
     return found != counts_.end() && found->second >= kAttempts;

@@ -118,11 +118,11 @@ Result<std::optional<OutboxOutcome>> Salvage::step(OutboxDatabase& outbox, Failu
 Result<void> Salvage::take(OutboxTransaction& work, std::int64_t slack_pages, std::uint32_t page, const DamagedFile::Cell& cell, Progress& progress) {
   auto bytes = file_->body(page, cell);
   const auto header = decode_segment_header(bytes ? std::span<const std::byte>{*bytes} : std::span<const std::byte>{});
-  // Also one that was given up: what told of that may have been lost with the old outbox.
   if (!header || cell.row > rows_to_ || header->first_seq == 0 || header->seq > OutboxDatabase::kSeqMax) return {};
-  // Known to be acknowledged, or told as dropped.
-  const std::uint64_t oldest = lost_.oldest_waiting == 0 ? lost_.newest_seq + 1 : lost_.oldest_waiting;
-  if (header->epoch == lost_.epoch && header->seq < oldest) return {};
+  // Known to be acknowledged, or told as dropped; but of one that SQLite could not read, what told of it may have gone with the old
+  // outbox.
+  ReadFailures& failures = *work.outbox_.failures_;
+  if (header->epoch == lost_.epoch && header->seq < oldest() && !failures.is_given_up(cell.row)) return {};
   if (header->epoch == lost_.unsure_epoch && header->seq > lost_.unsure_after) return {};
   if (!TRY(make_place(work, cell.row, *header, progress))) return {};
 
@@ -138,6 +138,7 @@ Result<void> Salvage::take(OutboxTransaction& work, std::int64_t slack_pages, st
   if (work.outcome_.durable.size() > before && (header->first_seq != header->seq || header->is_thinned)) {
     TRY(work.note_merged(cell.row, *header));
   }
+  failures.forget(cell.row);  // it stands elsewhere now
   ++progress.segments;
   progress.readings += header->readings();
   std::uint64_t& missing = progress.missing[index(header->lane)];
@@ -211,7 +212,7 @@ Result<void> Salvage::note(OutboxTransaction& work, const Progress& progress) {
 /// the first to the last. What is missing of earlier epochs, whose numbers nobody knows, is in the counts.
 Result<void> Salvage::end(OutboxTransaction& work, const Progress& progress) {
   Span missing;
-  std::uint64_t next = lost_.oldest_waiting == 0 ? lost_.newest_seq + 1 : lost_.oldest_waiting;
+  std::uint64_t next = oldest();
   const auto there_is = [&](std::uint64_t first, std::uint64_t last) {
     if (first > next) missing = {missing.first == 0 ? next : missing.first, first - 1};
     next = std::max(next, last + 1);

@@ -77,7 +77,9 @@ class Salvage {
   Result<bool> is_out_of_place(OutboxTransaction& work, const SegmentHeader& header, std::int64_t present, std::int64_t coming);
   Result<void> end(OutboxTransaction& work, const Progress& progress);
   Result<void> note(OutboxTransaction& work, const Progress& progress);
-  bool is_counted(Epoch epoch, std::uint64_t seq) const { return epoch != lost_.epoch || seq <= lost_.newest_seq; }
+  /// Number that is not known to have gone already.
+  std::uint64_t oldest() const { return lost_.oldest_waiting == 0 ? lost_.newest_seq + 1 : lost_.oldest_waiting; }
+  bool is_counted(Epoch epoch, std::uint64_t seq) const { return epoch != lost_.epoch || (oldest() <= seq && seq <= lost_.newest_seq); }
 
   std::string path_;
   std::int64_t rows_to_ = 0;
