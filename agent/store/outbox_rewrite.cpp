@@ -131,27 +131,20 @@ Result<bool> OutboxRewrite::thin(Lane lane) {
       continue;
     }
     ++attempt;
-    std::vector<EncodedSegment> fresh;
-    std::uint64_t thinned = 0;
-    Gap oversize;
-    for (auto part = rows;; part = {taken_.begin(), taken_.begin() + static_cast<std::ptrdiff_t>(taken_.size() / 2)}) {
-      SegmentRun run{work_.outbox_.options_.message_bytes_max, work_.outbox_.options_.thin_window};
-      TRY(gather(lane, part, run));
-      if (taken_.empty()) break;
-      fresh = run.build(lane, taken_[0].meta.epoch, taken_[0].meta.boot, oversize = {});
-      thinned = run.thinned();
-      if (fresh.size() <= 1 || taken_.size() == 1) break;  // as when merging: one bears all the numbers of its readings
-    }
+    SegmentRun run{work_.outbox_.options_.message_bytes_max, work_.outbox_.options_.thin_window};
+    TRY(gather(lane, rows, run));
     thinned_to = taken_.empty() ? rows[0].row : taken_.back().row;
     if (taken_.empty()) continue;
+    Gap oversize;
     const auto& first = taken_.front().meta;
     const auto& last = taken_.back().meta;
+    auto fresh = run.build(lane, first.epoch, first.boot, oversize);
     const bool is_smaller = bytes_in(fresh) < bytes_taken() / 4 * 3;
-    if (fresh.size() != 1 || oversize.readings > 0 || thinned == 0 || !is_smaller) continue;
-    TRY(work_.record({.cause = Gap::Cause::thinned, .lane = lane, .readings = thinned, .epoch = first.epoch,
+    if (fresh.empty() || fresh.size() > taken_.size() || oversize.readings > 0 || run.thinned() == 0 || !is_smaller) continue;
+    TRY(work_.record({.cause = Gap::Cause::thinned, .lane = lane, .readings = run.thinned(), .epoch = first.epoch,
                       .first_seq = first.first_seq, .last_seq = last.seq, .boot = first.boot, .first = first.first, .last = last.last}));
     TRY(replace(lane, fresh));
-    work_.outcome_.thinned_readings += thinned;
+    work_.outcome_.thinned_readings += run.thinned();
     return true;
   }
   return false;
