@@ -108,6 +108,7 @@ class WiredAgent final : public Agent {
     stopping_ = true;
     done_ = std::move(done);
     stop_limit_ = loop_.after(kStopTime - seconds{1}, [this] { finish(); });
+    if (identity_) identity_->stop();
     schedule_.stop();
     advance_.reset();
     rules_.stop();

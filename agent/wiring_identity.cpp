@@ -3,23 +3,7 @@
 
 #include <utility>
 
-#include "platform/durable_file.hpp"
-
 namespace fieldpost {
-namespace {
-
-constexpr std::size_t kCertificateBytesMax = 1U << 20U;
-
-/// Of the link's own file; whatever is wrong with it the link has said.
-std::optional<DeviceCertificate> certificate_of(const LinkOptions& options) {
-  if (options.certificate_file.empty()) return std::nullopt;
-  const auto chain = read_file(options.certificate_file, kCertificateBytesMax);
-  auto certificate = chain ? DeviceCertificate::parse(*chain) : Result<DeviceCertificate>{chain.error()};
-  return certificate ? std::optional{std::move(*certificate)} : std::nullopt;
-}
-
-}  // namespace
-
 WiredIdentity::WiredIdentity(EventLoop& loop, Log& log, const Configuration& configuration, Link& link)
     : loop_{loop}, log_{log}, configuration_{configuration}, link_{link} {
   if (configuration.identity.authority == IdentityOptions::Authority::none) return;
@@ -32,6 +16,7 @@ WiredIdentity::WiredIdentity(EventLoop& loop, Log& log, const Configuration& con
       },
       [this] {
         // The connection there is may have been made with the one before.
+        if (stopped_) return;
         link_.stop({});
         link_.start();
       });
@@ -45,8 +30,10 @@ void WiredIdentity::start() {
 }
 
 void WiredIdentity::look() {
-  certificate_ = certificate_of(configuration_.link);
-  if (!certificate_) return;
+  auto certificate = DeviceCertificate::read(configuration_.link.certificate_file);
+  certificate_.reset();
+  if (!certificate) return;  // there is none, or the link has said what is wrong with it
+  certificate_ = std::move(*certificate);
   const CertificateAge age = age_of(*certificate_, loop_.clock().utc_above_floor().time);
   if (age != told_ && age != CertificateAge::valid) {
     log_.warn("the device's certificate is " + std::string{to_string(age)},

@@ -20,6 +20,8 @@ class WiredIdentity {
   WiredIdentity(EventLoop& loop, Log& log, const Configuration& configuration, Link& link);
 
   void start();
+  /// The link is left alone from now on: it is being stopped, and stays so.
+  void stop() noexcept { stopped_ = true; }
   /// The one in use.
   std::optional<DeviceCertificate> certificate() const;
   StatusDocument::Identity status() const;
@@ -41,6 +43,7 @@ class WiredIdentity {
   std::unique_ptr<IdentityRotation> rotation_;
   std::unique_ptr<IdentityProof> proof_;
   Subscription next_look_;
+  bool stopped_ = false;
 };
 
 }  // namespace fieldpost

@@ -67,9 +67,7 @@ struct Described {
 
 Described describe(const IdentityDirectory::Generation& generation, bool in_use) {
   if (!generation.has_certificate) return {"requested", generation, std::nullopt};
-  const auto chain = read_file(generation.certificate_file, kCertificateBytesMax);
-  return {in_use ? "in use" : "not in use yet", generation,
-          chain ? DeviceCertificate::parse(*chain) : Result<DeviceCertificate>{chain.error()}};
+  return {in_use ? "in use" : "not in use yet", generation, DeviceCertificate::read(generation.certificate_file)};
 }
 
 std::string lines(const Described& described, UtcTime now) {

@@ -3,7 +3,14 @@
 
 #include <algorithm>
 
+#include "platform/durable_file.hpp"
+
 namespace fieldpost {
+
+Result<DeviceCertificate> DeviceCertificate::read(const std::string& path) {
+  constexpr std::size_t kBytesMax = 1U << 20U;
+  return parse(TRY(read_file(path, kBytesMax)));
+}
 
 std::string_view to_string(CertificateAge age) noexcept {
   switch (age) {

@@ -21,6 +21,9 @@ struct DeviceCertificate {
   /// Of a PEM chain, leaf first.
   /// Errors: Malformed (no certificate, or a part that is none)
   static Result<DeviceCertificate> parse(const std::string& chain_pem);
+  /// Of a file.
+  /// Errors: as parse() and read_file()
+  static Result<DeviceCertificate> read(const std::string& path);
 };
 
 /// Whether the first certificate of the chain may stand for a device with this key.

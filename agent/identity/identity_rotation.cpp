@@ -12,11 +12,7 @@
 namespace fieldpost {
 namespace {
 
-constexpr std::size_t kCertificateBytesMax = 64U << 10U;
-
-Result<DeviceCertificate> certificate_of(const IdentityDirectory::Generation& generation) {
-  return DeviceCertificate::parse(TRY(read_file(generation.certificate_file, kCertificateBytesMax)));
-}
+constexpr std::size_t kRequestBytesMax = 64U << 10U;
 
 /// Devices that got their certificates on one day do not ask on one day: each has its own place in a twentieth of the
 /// life, of three days at most.
@@ -99,7 +95,7 @@ void IdentityRotation::look() {
 void IdentityRotation::go_on(IdentityDirectory identity) {
   status_.certificate.reset();
   if (identity.current()) {
-    auto certificate = certificate_of(*identity.current());
+    auto certificate = DeviceCertificate::read(identity.current()->certificate_file);
     if (certificate) status_.certificate = std::move(*certificate);
     if (!told_) tell();
   }
@@ -134,7 +130,7 @@ void IdentityRotation::rest(State state, nanoseconds time) {
 }
 
 void IdentityRotation::ask(const IdentityDirectory& identity) {
-  const auto request = read_file(identity.pending()->request_file, kCertificateBytesMax);
+  const auto request = read_file(identity.pending()->request_file, kRequestBytesMax);
   if (!request) {
     pause(kLookInterval, request.error());
     return;
@@ -194,7 +190,7 @@ void IdentityRotation::proved(const Result<void>& outcome) {
         ++status_.renewals;
         status_.last_error.clear();
         renewed_();
-        if (const auto certificate = certificate_of(*identity.current())) {
+        if (const auto certificate = DeviceCertificate::read(identity.current()->certificate_file)) {
           log_.info("certificate renewed", {{"serial", certificate->serial}, {"valid_until", to_rfc3339(certificate->not_after)}});
           status_.certificate = *certificate;
           tell();

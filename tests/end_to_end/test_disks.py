@@ -12,21 +12,12 @@ import time
 import pytest
 
 from tests.campaigns import disks
+from tests.end_to_end.test_brokers_campaign import InattentiveConsumer
 from tests.tools import failing_calls, own_disk
 from tests.tools.agent import Agent
-from tests.tools.consumer import Consumer
 
 pytestmark = pytest.mark.skipif(bool(own_disk.unavailable_because() or failing_calls.unavailable_because()),
                                 reason=str(own_disk.unavailable_because() or failing_calls.unavailable_because()))
-
-
-class InattentiveConsumer(Consumer):
-    """Acknowledges every message and forgets the fifth."""
-
-    def snapshot(self):
-        arrivals = super().snapshot()
-        fifth = arrivals[4].payload if len(arrivals) > 4 else b""
-        return [arrival for arrival in arrivals if arrival.payload != fifth]
 
 
 class Stalling(disks.Trial):

@@ -41,6 +41,14 @@ TEST(DeviceCertificate, OfWhatIsNoneIsMalformed) {
   }
 }
 
+TEST(DeviceCertificate, IsReadFromAFile) {
+  const TemporaryDirectory directory;
+  ASSERT_TRUE(replace_file_durably(directory.file("device.pem"), make_test_certificate({.name = "CN=gw-1"}).certificate));
+  EXPECT_EQ(DeviceCertificate::read(directory.file("device.pem"))->subject, "CN=gw-1");
+  EXPECT_EQ(DeviceCertificate::read(directory.file("none.pem")).error().kind(), ErrorKind::NotPresent);
+  EXPECT_FALSE(DeviceCertificate::read(""));
+}
+
 TEST(DeviceCertificate, BelongsToItsOwnKeyOnly) {
   const TestCertificate one = make_test_certificate({.name = "CN=gw-1"});
   const TestCertificate other = make_test_certificate({.name = "CN=gw-1"});
