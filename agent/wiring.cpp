@@ -60,12 +60,7 @@ class WiredAgent final : public Agent {
       link = Link::make(loop_, log_, configuration_.link);
     }
     link_ = TRY(std::move(link));
-    sync_.emplace(loop_, log_, store_, *link_,
-                  SyncOptions{.device = configuration_.device_name,
-                              .topic_prefix = configuration_.topic_prefix,
-                              .limits = configuration_.byte_limits,
-                              .budget_file = configuration_.state_directory + "/byte_budget.json",
-                              .payload = configuration_.payload});
+    sync_.emplace(loop_, log_, store_, *link_, sync_options(configuration_));
     identity_.emplace(loop_, log_, configuration_, *link_);
     return {};
   }

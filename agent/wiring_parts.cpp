@@ -2,6 +2,8 @@
 // Pure copying: which number of which stage is which figure.
 #include "agent/wiring_parts.hpp"
 
+#include <algorithm>
+
 #include "agent/build_facts.hpp"
 #include "agent/self/process_figures.hpp"
 #include "agent/self/self_metrics.hpp"
@@ -107,6 +109,26 @@ Lane StoreSink::lane_of(SeriesId id) {
     lanes_.push_back(policies_.of(series_[next]).lane);
   }
   return lanes_[index(id)];
+}
+
+SyncOptions sync_options(const Configuration& configuration) {
+  SyncOptions options{.device = configuration.device_name,
+                      .topic_prefix = configuration.topic_prefix,
+                      .limits = configuration.byte_limits,
+                      .budget_file = configuration.state_directory + "/byte_budget.json",
+                      .payload = configuration.payload};
+  if (configuration.cloud.profile == CloudOptions::Profile::plain) return options;
+  // What is over is for jobs, states and the link's own packets: they go over the same connection.
+  constexpr double kReadingsShare = 0.8;
+  const CloudLimits& limits = limits_of(configuration.cloud.profile);
+  options.limits.messages_per_second = limits.publishes_per_second_max * kReadingsShare;
+  const auto rate = static_cast<std::int64_t>(static_cast<double>(limits.bytes_per_second_max) * kReadingsShare);
+  if (rate > 0 && (options.limits.per_second == 0 || options.limits.per_second > rate)) options.limits.per_second = rate;
+  options.message_bytes_max = std::min(options.message_bytes_max, limits.message_bytes_max);
+  options.topic = [&configuration](std::string_view lane, std::string_view content_type) {
+    return lane_topic(configuration.cloud, configuration.topic_prefix, configuration.device_name, lane, content_type);
+  };
+  return options;
 }
 
 std::vector<SelfFigure> self_figures(const Stages& stages, BootTime started) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/aggregate/aggregate.hpp"
+#include "agent/configuration/configuration.hpp"
 #include "agent/configuration/series_policy.hpp"
 #include "agent/filter/filter.hpp"
 #include "agent/identity/device_certificate.hpp"
@@ -39,6 +40,9 @@ class StoreSink final : public ReadingSink, public EventSink {
   const SeriesPolicies& policies_;
   std::vector<Lane> lanes_;  ///< by series, in order of id
 };
+
+/// What the configuration and the cloud's profile say together. `configuration` is lent and outlives them.
+SyncOptions sync_options(const Configuration& configuration);
 
 /// Lent views of every stage that has something to tell. `link` and `sync` are null without a [broker].
 struct Stages {

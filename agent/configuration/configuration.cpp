@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/configuration/cloud_section.hpp"
 #include "agent/configuration/driver_options.hpp"
 #include "agent/configuration/edit_distance.hpp"
 #include "agent/configuration/overlay.hpp"
@@ -20,7 +21,7 @@ constexpr std::size_t kRulesMax = 1'000;
 
 /// Sections at the top of the file.
 constexpr std::string_view kTopKeys[] = {"device", "broker", "identity", "sampling", "source",  "outbox",
-                                         "series", "rule",   "self",     "log",      "control", "sync"};
+                                         "series", "rule",   "self",     "log",      "control", "sync", "cloud"};
 
 void check_top_keys(const TomlValue& document, Problems& problems) {
   for (const TomlMember& member : document.table) {
@@ -363,8 +364,11 @@ ConfigurationResult read_configuration(std::string_view text, const Configuratio
     Configuration& configuration = result.configuration;
     check_top_keys(document, problems);
     read_device({kDeviceSection, document.find("device"), file}, context, configuration);
-    read_broker({kBrokerSection, document.find("broker"), file}, file, configuration);
-    read_identity({kIdentitySection, document.find("identity"), file}, configuration);
+    const SectionReader broker{kBrokerSection, document.find("broker"), file};
+    const SectionReader identity{kIdentitySection, document.find("identity"), file};
+    read_broker(broker, file, configuration);
+    read_identity(identity, configuration);
+    read_cloud({kCloudSection, document.find("cloud"), file}, broker, identity, configuration);
     const SectionReader sampling{kSamplingSection, document.find("sampling"), file};
     configuration.sources =
         read_sources(document.find("source"), context.drivers, sampling.duration("interval"),

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/cloud/cloud_profile.hpp"
 #include "agent/configuration/problem.hpp"
 #include "agent/configuration/series_policy.hpp"
 #include "agent/identity/identity_options.hpp"
@@ -38,6 +39,7 @@ struct Configuration {
   bool has_broker = false;
   LinkOptions link;
   IdentityOptions identity;
+  CloudOptions cloud;
   std::string topic_prefix;
   std::vector<SourceOptions> sources;
   StoreOptions store;

@@ -55,6 +55,7 @@ std::span<const SectionDeclaration* const> section_table();
 extern const SectionDeclaration kDeviceSection;
 extern const SectionDeclaration kBrokerSection;
 extern const SectionDeclaration kIdentitySection;
+extern const SectionDeclaration kCloudSection;
 extern const SectionDeclaration kSamplingSection;
 extern const SectionDeclaration kSourceSection;
 extern const SectionDeclaration kOutboxSection;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tables of everything that may stand in the configuration file: key, type, default, help, limits.
 // A row here and its use in configuration.cpp are all that a new key needs.
+#include "agent/cloud/cloud_profile.hpp"
 #include "agent/configuration/declaration.hpp"
 #include "agent/identity/identity_options.hpp"
 
@@ -75,6 +76,27 @@ constexpr KeyDeclaration kIdentityKeys[] = {
      .help = "of the requests, such as \"CN=gateway-1,O=Acme\"; default: CN=<device name>"},
     {.key = "renew_after", .type = Type::duration, .default_text = "",
      .help = "age at which a certificate is renewed; default: two thirds of its life", .min = kDay, .max = 3650 * kDay},
+};
+
+constexpr KeyDeclaration kCloudKeys[] = {
+    {.key = "profile", .type = Type::choice, .default_text = "plain",
+     .help = "what the broker is: any (plain), AWS IoT Core, or Azure IoT Hub; decides topics, documents and limits",
+     .choices = kCloudProfiles},
+    {.key = "hub", .type = Type::text, .default_text = "",
+     .help = "azure: HUB.azure-devices.net where [broker] url names a gateway before it; default: the URL's host"},
+    {.key = "basic_ingest_rule", .type = Type::text, .default_text = "",
+     .help = "aws: readings go straight to this rule, cheaper, and past every subscriber"},
+    {.key = "desired_state", .type = Type::boolean, .default_text = "false",
+     .help = "true: the shadow or twin may change the configuration, on trial: what does not prove itself is put back"},
+    {.key = "shadow", .type = Type::text, .default_text = "",
+     .help = "aws, plain: name of the shadow for that; default: the classic one"},
+    {.key = "confirm_within", .type = Type::duration, .default_text = "2m",
+     .help = "time for the link and every source to work under a changed configuration before it is put back", .min = 10,
+     .max = 3600},
+    {.key = "device_defender", .type = Type::boolean, .default_text = "false",
+     .help = "aws: report network figures to Device Defender"},
+    {.key = "device_defender_interval", .type = Type::duration, .default_text = "5m", .help = "how often", .min = 300,
+     .max = kDay},
 };
 
 constexpr KeyDeclaration kSamplingKeys[] = {
@@ -235,6 +257,8 @@ constexpr SectionDeclaration kBrokerSection{
     "[broker]", "where readings go; without it they stay in the outbox", kBrokerKeys};
 constexpr SectionDeclaration kIdentitySection{
     "[identity]", "the device's key and certificate, where [broker] names none", kIdentityKeys};
+constexpr SectionDeclaration kCloudSection{
+    "[cloud]", "what kind of cloud the broker belongs to, and what it may do", kCloudKeys};
 constexpr SectionDeclaration kSamplingSection{"[sampling]", "how often to read", kSamplingKeys};
 constexpr SectionDeclaration kSourceSection{
     "[source.NAME]", "one source; the driver's own options go here, too", kSourceKeys};
@@ -255,7 +279,7 @@ constexpr SectionDeclaration kControlSection{"[control]", "the local control soc
 namespace {
 
 constexpr const SectionDeclaration* kSections[] = {
-    &kDeviceSection, &kBrokerSection, &kIdentitySection, &kSamplingSection, &kSourceSection, &kOutboxSection, &kSyncSection,
+    &kDeviceSection, &kBrokerSection, &kIdentitySection, &kCloudSection, &kSamplingSection, &kSourceSection, &kOutboxSection, &kSyncSection,
     &kSeriesSection, &kDeadbandSection, &kRuleSection,     &kSelfSection,   &kLogSection,    &kControlSection,
 };
 

@@ -16,6 +16,9 @@ nanoseconds seconds_of(double seconds) { return std::chrono::ceil<nanoseconds>(s
 /// A burst of alerts must not stop everything else for ever.
 constexpr double kDebtSeconds = 10;
 
+/// Of messages: what exceeds a service's limit within any second counts, not the mean.
+constexpr double kBurstSeconds = 0.1;
+
 constexpr double kReserveForLive = 0.5;
 
 constexpr std::int64_t kDayMs = std::chrono::duration_cast<milliseconds>(ByteBudget::kDay).count();
@@ -24,11 +27,18 @@ constexpr std::int64_t kUtcMsMax = 4'102'444'800'000;  ///< 2100: what lies beyo
 }  // namespace
 
 ByteBudget::ByteBudget(const Clock& clock, ByteLimits limits)
-    : clock_{clock}, limits_{limits}, second_left_{static_cast<double>(limits.per_second)}, second_since_{clock.now()}, day_began_{clock.now()} {}
+    : clock_{clock}, limits_{limits}, second_left_{static_cast<double>(limits.per_second)}, messages_left_{1}, second_since_{clock.now()}, day_began_{clock.now()} {}
 
 nanoseconds ByteBudget::wait(Claim claim) {
-  if (claim == Claim::alert) return nanoseconds{0};
-  return std::max(wait_for_second(), wait_for_day(claim));
+  const nanoseconds turn = wait_for_message();
+  if (claim == Claim::alert) return turn;
+  return std::max({turn, wait_for_second(), wait_for_day(claim)});
+}
+
+nanoseconds ByteBudget::wait_for_message() {
+  if (limits_.messages_per_second <= 0) return nanoseconds{0};
+  pass_time();
+  return messages_left_ >= 1 ? nanoseconds{0} : seconds_of((1 - messages_left_) / limits_.messages_per_second);
 }
 
 nanoseconds ByteBudget::wait_for_second() {
@@ -54,6 +64,7 @@ void ByteBudget::spend(std::size_t bytes) {
   pass_time();
   const auto rate = static_cast<double>(limits_.per_second);
   second_left_ = std::max(second_left_ - static_cast<double>(bytes), -kDebtSeconds * rate - static_cast<double>(bytes));
+  messages_left_ -= 1;
   day_used_ += static_cast<std::int64_t>(bytes);
 }
 
@@ -61,6 +72,8 @@ void ByteBudget::pass_time() {
   const BootTime now = clock_.now();
   const auto rate = static_cast<double>(limits_.per_second);
   second_left_ = std::min(second_left_ + in_seconds(now - second_since_) * rate, rate);
+  messages_left_ = std::min(messages_left_ + in_seconds(now - second_since_) * limits_.messages_per_second,
+                            std::max(1.0, limits_.messages_per_second * kBurstSeconds));
   second_since_ = now;
   if (day_began_utc_) {
     const UtcReading utc = clock_.utc();

@@ -39,11 +39,13 @@ class ByteBudget {
  private:
   void pass_time();
   nanoseconds wait_for_second();
+  nanoseconds wait_for_message();
   nanoseconds wait_for_day(Claim claim);
 
   const Clock& clock_;
   ByteLimits limits_;
   double second_left_;
+  double messages_left_;  ///< a tenth of a second's at most: bursts count against the service's limit
   BootTime second_since_;
   BootTime day_began_;
   std::int64_t day_used_ = 0;

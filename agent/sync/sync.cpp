@@ -168,8 +168,12 @@ bool Sync::send(Queue& queue, OutgoingSegment segment) {
   }
   const std::size_t bytes = payload->bytes.size();
   Link::Message message;
-  message.topic = options_.topic_prefix + "/" + options_.device + "/";
-  message.topic += to_string(queue.lane);
+  if (options_.topic) {
+    message.topic = options_.topic(to_string(queue.lane), payload->content_type);
+  } else {
+    message.topic = options_.topic_prefix + "/" + options_.device + "/";
+    message.topic += to_string(queue.lane);
+  }
   message.payload = std::move(payload->bytes);
   message.content_type = payload->content_type;
   message.urgency = urgency_of(queue);

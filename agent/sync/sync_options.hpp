@@ -4,7 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 
 namespace fieldpost {
 
@@ -12,6 +14,7 @@ namespace fieldpost {
 struct ByteLimits {
   std::int64_t per_second = 0;
   std::int64_t per_day = 0;
+  double messages_per_second = 0;  ///< for alerts as well: what exceeds it some services discard
 };
 
 struct PayloadOptions {
@@ -28,6 +31,8 @@ struct SyncOptions {
   ByteLimits limits = {};
   std::string budget_file = {};              ///< keeps the day's account over a restart; empty: nothing does
   PayloadOptions payload = {};
+  /// Names a message's topic where it is not {prefix}/{device}/{lane}.
+  std::function<std::string(std::string_view lane, std::string_view content_type)> topic = {};
 };
 
 }  // namespace fieldpost

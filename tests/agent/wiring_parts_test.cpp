@@ -101,5 +101,30 @@ TEST_F(WiringPartsTest, SaysUntilWhenTheCertificateIsValid) {
   EXPECT_EQ(end()->integer(), 1'798'761'600);
 }
 
+TEST(WiringSyncOptions, PlainHasNoLimitsButItsOwn) {
+  Configuration configuration;
+  configuration.device_name = "gw-1";
+  configuration.topic_prefix = "fp";
+  const SyncOptions options = sync_options(configuration);
+  EXPECT_FALSE(options.topic);
+  EXPECT_EQ(options.limits.per_second, 0);
+  EXPECT_EQ(options.limits.messages_per_second, 0);
+}
+
+TEST(WiringSyncOptions, ACloudsLimitsHoldUnlessTheConfiguredOnesAreTighter) {
+  Configuration configuration;
+  configuration.device_name = "gw-1";
+  configuration.topic_prefix = "fp";
+  configuration.cloud.profile = CloudOptions::Profile::aws;
+  configuration.cloud.ingest_rule = "R";
+  SyncOptions options = sync_options(configuration);
+  EXPECT_EQ(options.topic("live", "application/json"), "$aws/rules/R/fp/gw-1/live");
+  EXPECT_EQ(options.limits.messages_per_second, 80);
+  EXPECT_EQ(options.limits.per_second, 419'430);
+  EXPECT_LE(options.message_bytes_max, std::size_t{128} * 1024);
+  configuration.byte_limits.per_second = 1'000;
+  EXPECT_EQ(sync_options(configuration).limits.per_second, 1'000);
+}
+
 }  // namespace
 }  // namespace fieldpost

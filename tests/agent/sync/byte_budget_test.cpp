@@ -40,6 +40,27 @@ TEST(ByteBudget, AlertsNeverWaitButCount) {
   EXPECT_GT(budget.wait(Claim::live), std::chrono::hours{23});
 }
 
+TEST(ByteBudget, NoSecondHasMoreMessagesThanAllowedAndAlertsWaitTheirTurnToo) {
+  ManualClock clock;
+  ByteBudget budget{clock, {.messages_per_second = 80}};
+  int sent = 0;
+  const BootTime end = clock.now() + seconds{1};
+  while (clock.now() < end) {
+    const nanoseconds wait = budget.wait(Claim::alert);
+    EXPECT_EQ(wait, budget.wait(Claim::backlog));
+    clock.advance(wait);
+    if (wait > kNow) continue;
+    budget.spend(100);
+    ++sent;
+  }
+  EXPECT_GE(sent, 79);
+  EXPECT_LE(sent, 81);
+  clock.advance(seconds{10});
+  int burst = 0;
+  for (; budget.wait(Claim::live) == kNow; ++burst) budget.spend(100);
+  EXPECT_EQ(burst, 8) << "what a pause saved up is a tenth of a second's";
+}
+
 TEST(ByteBudget, ABurstOfAlertsStopsTheOthersForSecondsOnly) {
   ManualClock clock;
   ByteBudget budget{clock, {.per_second = 100}};
