@@ -16,7 +16,6 @@ WiredIdentity::WiredIdentity(EventLoop& loop, Log& log, const Configuration& con
       },
       [this] {
         // The connection there is may have been made with the one before.
-        if (stopped_) return;
         link_.stop({});
         link_.start();
       });
@@ -27,6 +26,10 @@ void WiredIdentity::start() {
   look();
   next_look_ = loop_.every(loop_.clock().now() + kLookInterval, kLookInterval, [this] { look(); });
   if (rotation_) rotation_->start();
+}
+
+void WiredIdentity::stop() {
+  if (rotation_) rotation_->stop();
 }
 
 void WiredIdentity::look() {
@@ -63,6 +66,11 @@ void WiredIdentity::prove(const IdentityDirectory::Generation& generation, std::
   } else {
     done(std::move(proof).error());
   }
+}
+
+void WiredIdentity::renew_now(std::function<void(Result<void>)> done) {
+  if (rotation_) return rotation_->renew_now(std::move(done));
+  done(Error{ErrorKind::Unavailable, "no authority in [identity] to renew the certificate with; `fieldpost provision` does it by hand"});
 }
 
 std::optional<DeviceCertificate> WiredIdentity::certificate() const {

@@ -21,7 +21,10 @@ class WiredIdentity {
 
   void start();
   /// The link is left alone from now on: it is being stopped, and stays so.
-  void stop() noexcept { stopped_ = true; }
+  void stop();
+  /// See IdentityRotation.
+  /// Errors: through `done` also Unavailable (the configuration names no authority: renewed by hand)
+  void renew_now(std::function<void(Result<void>)> done);
   /// The one in use.
   std::optional<DeviceCertificate> certificate() const;
   StatusDocument::Identity status() const;
@@ -43,7 +46,6 @@ class WiredIdentity {
   std::unique_ptr<IdentityRotation> rotation_;
   std::unique_ptr<IdentityProof> proof_;
   Subscription next_look_;
-  bool stopped_ = false;
 };
 
 }  // namespace fieldpost

@@ -52,6 +52,27 @@ void IdentityRotation::start() {
   next_look_ = loop_.after(kFirstLook, [this] { look(); });
 }
 
+void IdentityRotation::stop() {
+  stopped_ = true;
+  ++turn_;
+  next_look_.reset();
+  next_telling_.reset();
+  wish_done_ = nullptr;
+}
+
+void IdentityRotation::renew_now(std::function<void(Result<void>)> done) {
+  if (stopped_) return;
+  wished_ = true;
+  wish_done_ = std::move(done);
+  // What works now comes to a look by itself, and a proof is the renewal that is wished for.
+  if (status_.state != State::working && status_.state != State::proving) look();
+}
+
+void IdentityRotation::wish_ends(const Result<void>& outcome) {
+  wished_ = false;
+  if (const auto done = std::exchange(wish_done_, nullptr)) done(outcome);
+}
+
 UtcTime IdentityRotation::certain_time() const {
   // An unsynchronised clock may be anywhere; the floor is over for certain. A new certificate is refused as expired by
   // what is certain only; whether the old one is due is asked of the best guess, for renewed too early does no harm.
@@ -80,6 +101,7 @@ void IdentityRotation::work(std::function<Result<IdentityDirectory>()> job, std:
       then(std::move(***found));
     } else {
       pause(kLookInterval, (*found)->error());
+      wish_ends((*found)->error());
     }
   };
   if (worker_ == nullptr || !worker_->submit([found, job = std::move(job)] { *found = job(); }, done)) {
@@ -103,12 +125,13 @@ void IdentityRotation::go_on(IdentityDirectory identity) {
     prove(identity);
   } else if (identity.pending()) {
     request();  // asking again keeps the key; the request of before may have been cut off
-  } else if (status_.certificate && is_due(*status_.certificate)) {
+  } else if (status_.certificate && (wished_ || is_due(*status_.certificate))) {
     log_.info("certificate is to be renewed", {{"valid_until", to_rfc3339(status_.certificate->not_after)}});
     request();
   } else {
     rest(State::idle, kLookInterval);
     if (!identity.fault().empty()) status_.last_error = identity.fault();
+    if (wished_) wish_ends(Error{ErrorKind::NotPresent, "there is no identity in use to renew; `fieldpost provision` makes one"});
   }
 }
 
@@ -146,9 +169,12 @@ void IdentityRotation::ask(const IdentityDirectory& identity) {
 
 /// Whoever may publish can answer: what is not a certificate for this key changes nothing, and the next answer counts.
 void IdentityRotation::answered(const Result<std::string>& chain_pem) {
-  if (settling_) return;
+  if (settling_ || stopped_) return;
   if (!chain_pem) {
-    pause(kLookInterval, chain_pem.error());
+    // The one who was not reached is asked again soon; the one who refuses is not.
+    const bool passes = chain_pem.error().kind() == ErrorKind::Unavailable;
+    pause(passes ? kUnreachablePause : kLookInterval, chain_pem.error());
+    if (!passes) wish_ends(chain_pem.error());
     return;
   }
   work(
@@ -167,6 +193,7 @@ void IdentityRotation::prove(const IdentityDirectory& identity) {
 }
 
 void IdentityRotation::proved(const Result<void>& outcome) {
+  if (stopped_) return;
   // While nothing is known of it, it stays: without a network every identity fails.
   const bool refused = !outcome && outcome.error().kind() == ErrorKind::Denied;
   if (!outcome && (!refused || ++proofs_failed_ < kProofsMax)) {
@@ -185,6 +212,7 @@ void IdentityRotation::proved(const Result<void>& outcome) {
       [this, taken, refusal](const IdentityDirectory& identity) {
         if (!taken) {
           pause(kLongPause, refusal);
+          wish_ends(refusal);
           return;
         }
         ++status_.renewals;
@@ -197,6 +225,7 @@ void IdentityRotation::proved(const Result<void>& outcome) {
         }
         // Not at once again, whatever was configured, and wherever the clock stands.
         rest(State::idle, kLongPause);
+        wish_ends({});
       });
 }
 
@@ -204,7 +233,7 @@ void IdentityRotation::tell() {
   if (!status_.certificate) return;
   told_ = true;
   authority_.tell_in_use(*status_.certificate, [this](const Result<void>& heard) {
-    if (heard) return;
+    if (heard || stopped_) return;
     // A broker that refuses will not be asked every ten seconds.
     const bool passes = heard.error().kind() == ErrorKind::Unavailable || heard.error().kind() == ErrorKind::Io;
     if (!passes) status_.last_error = heard.error().with_context("telling which certificate is in use").sentence();

@@ -41,6 +41,15 @@ class IdentityRotation {
   IdentityRotation& operator=(const IdentityRotation&) = delete;
 
   void start();
+  /// Begins nothing any more and calls nobody; what is being written is finished, and the next start goes on from there.
+  void stop();
+
+  /// Renews though it is not due, as an operator wishes: a new key, a new certificate. What is under way already is that
+  /// renewal. A wish is not kept over a restart before its request stands on the disk.
+  /// `done` runs on the loop, at most once, and a later wish takes its place: when the new identity is in use, or
+  /// Errors: NotPresent (no identity in use to renew); Denied (the authority refuses, or the broker did not take it); what
+  ///         the disk says. An authority or a network that is not there is none: it goes on.
+  void renew_now(std::function<void(Result<void>)> done);
   const Status& status() const noexcept { return status_; }
 
   static constexpr nanoseconds kFirstLook = std::chrono::seconds{10};
@@ -65,6 +74,7 @@ class IdentityRotation {
   void tell();
   void pause(nanoseconds time, const Error& error);
   void rest(State state, nanoseconds time);
+  void wish_ends(const Result<void>& outcome);
   bool is_due(const DeviceCertificate& certificate) const;
   UtcTime certain_time() const;
 
@@ -81,6 +91,9 @@ class IdentityRotation {
   Status status_;
   std::uint64_t turn_ = 0;  ///< of the newest work
   int proofs_failed_ = 0;
+  bool stopped_ = false;
+  bool wished_ = false;    ///< renew_now(): whether due or not
+  std::function<void(Result<void>)> wish_done_;
   bool told_ = false;      ///< begun to tell what is in use, once a start
   bool settling_ = false;  ///< a new certificate is being proved and taken into use: no other answer counts meanwhile
 };

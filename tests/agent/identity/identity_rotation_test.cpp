@@ -335,6 +335,125 @@ TEST_F(IdentityRotationTest, AnAnswerThatComesTwiceIsTakenOnce) {
   EXPECT_EQ(proved.size(), 1U);
 }
 
+TEST_F(IdentityRotationTest, ARenewalThatEndsWhileTheAgentStopsLeavesTheLinkAlone) {
+  use_one("20261101000000");
+  begin();
+  authority.answer(signed_answer());
+  settle();
+  prove_done({});
+  rotation->stop();  // while it is taken into use
+  ASSERT_TRUE(loop.run_until([this] { return look().current()->number == 2U; }));
+  for (int i = 0; i < 3; ++i) loop.advance(IdentityRotation::kLongPause);
+  EXPECT_EQ(reconnects, 0);
+  EXPECT_EQ(authority.tellings, 1);
+}
+
+TEST_F(IdentityRotationTest, NothingBeginsAfterAStop) {
+  use_one("20261101000000");
+  begin();
+  rotation->stop();
+  authority.answer(signed_answer());
+  rotation->renew_now([](const Result<void>&) { FAIL(); });
+  loop.advance(IdentityRotation::kLongPause);
+  EXPECT_EQ(authority.requests.size(), 1U);
+  EXPECT_FALSE(look().pending()->has_certificate);
+}
+
+struct Wished {
+  int answers = 0;
+  Result<void> outcome{Error{ErrorKind::Bug, "no answer"}};
+  std::function<void(Result<void>)> done() {
+    return [this](Result<void> given) {
+      ++answers;
+      outcome = std::move(given);
+    };
+  }
+};
+
+TEST_F(IdentityRotationTest, AWishRenewsWhatIsNotDueOnce) {
+  use_one("20280101000000");
+  begin();
+  ASSERT_EQ(rotation->status().state, State::idle);
+  Wished wished;
+  rotation->renew_now(wished.done());
+  settle();
+  ASSERT_EQ(rotation->status().state, State::asking);
+  authority.answer(signed_answer());
+  settle();
+  ASSERT_EQ(wished.answers, 0);
+  prove_done({});
+  settle();
+  EXPECT_EQ(wished.answers, 1);
+  EXPECT_TRUE(wished.outcome);
+  EXPECT_EQ(look().current()->number, 2U);
+  pass(IdentityRotation::kLongPause);
+  EXPECT_EQ(rotation->status().state, State::idle);
+  EXPECT_EQ(authority.requests.size(), 1U);
+}
+
+TEST_F(IdentityRotationTest, AWishDuringARenewalIsThatRenewal) {
+  use_one("20261101000000");
+  begin();
+  const std::string chain = signed_answer();
+  authority.answer(chain);
+  Wished wished;
+  rotation->renew_now(wished.done());  // while the answer is taken over
+  settle();
+  ASSERT_EQ(rotation->status().state, State::proving);
+  prove_done({});
+  settle();
+  EXPECT_EQ(wished.answers, 1);
+  EXPECT_TRUE(wished.outcome);
+  EXPECT_EQ(look().current()->number, 2U);
+}
+
+TEST_F(IdentityRotationTest, AWishEndsWithTheAuthoritysRefusal) {
+  use_one("20280101000000");
+  begin();
+  Wished wished;
+  authority.reachable = false;
+  rotation->renew_now(wished.done());
+  settle();
+  EXPECT_EQ(wished.answers, 0);  // goes on by itself
+  authority.reachable = true;
+  pass(IdentityRotation::kUnreachablePause);
+  authority.answer(Error{ErrorKind::Unavailable, "no route"});
+  EXPECT_EQ(wished.answers, 0);
+  pass(IdentityRotation::kUnreachablePause);
+  ASSERT_EQ(rotation->status().state, State::asking);
+  authority.answer(Error{ErrorKind::Denied, "the authority refuses: unknown device"});
+  EXPECT_EQ(wished.answers, 1);
+  EXPECT_EQ(wished.outcome.error().kind(), ErrorKind::Denied);
+}
+
+TEST_F(IdentityRotationTest, AWishWithoutAnIdentityIsSaidToBeVain) {
+  begin();
+  Wished wished;
+  rotation->renew_now(wished.done());
+  settle();
+  EXPECT_EQ(wished.answers, 1);
+  EXPECT_EQ(wished.outcome.error().kind(), ErrorKind::NotPresent);
+}
+
+TEST_F(IdentityRotationTest, AWishEndsWhenTheBrokerHasRefusedForGood) {
+  use_one("20280101000000");
+  begin();
+  Wished wished;
+  rotation->renew_now(wished.done());
+  settle();
+  authority.answer(signed_answer());
+  settle();
+  for (int i = 1; i < IdentityRotation::kProofsMax; ++i) {
+    prove_done(Error{ErrorKind::Denied, "not authorised"});
+    EXPECT_EQ(wished.answers, 0);
+    pass(IdentityRotation::kProofPause);
+  }
+  prove_done(Error{ErrorKind::Denied, "not authorised"});
+  settle();
+  EXPECT_EQ(wished.answers, 1);
+  EXPECT_EQ(wished.outcome.error().kind(), ErrorKind::Denied);
+}
+
 TEST_F(IdentityRotationTest, HasAWordForEachState) {
   EXPECT_EQ(to_string(State::asking), "asking");
   EXPECT_EQ(to_string(State::proving), "proving");
