@@ -8,8 +8,9 @@
 namespace fieldpost {
 
 Pace::Mark Pace::published(BootTime now, std::size_t bytes) {
+  Mark mark = this->mark(now, bytes);
   if (on_its_way_ == 0) {
-    delivered_at_ = empty_at_ = now;
+    empty_at_ = now;
     if (now - round_trip_since_ >= kLookAgainEvery) {
       // Over a long road one message at a time shows no more than its own rate, for ever: one more now and then does.
       if (rate_ > 0) probe_ = std::max(window(), static_cast<double>(bytes)) + static_cast<double>(bytes);
@@ -19,12 +20,20 @@ Pace::Mark Pace::published(BootTime now, std::size_t bytes) {
     }
   }
   on_its_way_ += bytes;
-  return {bytes, now, delivered_at_, delivered_, 2 * static_cast<double>(on_its_way_) >= window(), false};
+  mark.is_limited = 2 * static_cast<double>(on_its_way_) >= window();
+  return mark;
 }
 
 Pace::Mark Pace::published_urgent(BootTime now, std::size_t bytes) {
+  Mark mark = this->mark(now, bytes);
   urgent_ += bytes;
-  return {bytes, now, now, delivered_, false, true};
+  mark.is_urgent = true;
+  return mark;
+}
+
+Pace::Mark Pace::mark(BootTime now, std::size_t bytes) {
+  if (on_its_way_ + urgent_ == 0) delivered_at_ = sent_at_ = now;
+  return {bytes, now, delivered_at_, sent_at_, delivered_};
 }
 
 void Pace::acknowledged(BootTime now, const Mark& message) {
@@ -32,9 +41,13 @@ void Pace::acknowledged(BootTime now, const Mark& message) {
   on_its_way -= std::min(on_its_way, message.bytes);
   delivered_ += message.bytes;
   delivered_at_ = now;
+  sent_at_ = message.published;
   probe_ = 0;
   round_trip_ = std::min(round_trip_, now - message.published);
-  const auto time = std::chrono::duration<double>(std::max<nanoseconds>(now - message.since, milliseconds{1}));
+  // Acknowledgements come in bursts (a broker's Nagle waits for our TCP, whose own acknowledgement stands in the queue of a slow
+  // uplink): what was published over a longer time than it was acknowledged in went at the slower of the two.
+  const nanoseconds took = std::max(now - message.since, message.published - message.sent_since);
+  const auto time = std::chrono::duration<double>(std::max<nanoseconds>(took, milliseconds{1}));
   const double rate = static_cast<double>(delivered_ - message.delivered) / time.count();
   if (rate > rate_) {
     rate_ = rate;

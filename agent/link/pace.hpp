@@ -20,6 +20,7 @@ class Pace {
     std::size_t bytes = 0;
     BootTime published;
     BootTime since;             ///< of the latest acknowledgement before it; or published, where nothing was on its way
+    BootTime sent_since;        ///< when what that one acknowledged was published; or published, likewise
     std::uint64_t delivered = 0;
     bool is_limited = false;    ///< the window held it back: a lower rate is the link's, not ours
     bool is_urgent = false;
@@ -48,12 +49,14 @@ class Pace {
 
  private:
   double window() const;
+  Mark mark(BootTime now, std::size_t bytes);
 
   double rate_ = 0;
   std::size_t on_its_way_ = 0;  ///< urgent ones not counted
   std::size_t urgent_ = 0;      ///< these
   std::uint64_t delivered_ = 0;
   BootTime delivered_at_;
+  BootTime sent_at_;   ///< when what was acknowledged last was published
   BootTime empty_at_;  ///< when something was published that found nothing on its way, the last time
   double probe_ = 0;   ///< a wider window, after a look at the round trip until the next acknowledgement
   // The shortest time to an acknowledgement, of the time since about empty_at_ and of the one before.

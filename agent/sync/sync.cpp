@@ -127,6 +127,8 @@ void Sync::pump() {
     // What a higher queue found no room for is not overtaken. One whose segments are on their way from
     // the disk goes first only if it is known to have some; the lower ones use the window meanwhile.
     if (!pump_queue(queue, carefully)) return;
+    // Alerts of an outage go all before the rest: a message of that may take a slow link for seconds.
+    if (queue.lane == Lane::alert && queue.fetching && queue.has_more) return;
   }
 }
 
@@ -362,6 +364,7 @@ void Sync::fetched(Queue& queue, std::vector<OutgoingSegment> segments) {
   queue.fetching = false;
   if (std::exchange(queue.discard_fetch, false)) return pump();
   queue.exhausted = segments.empty() && !std::exchange(queue.fetch_again, false);
+  queue.has_more = segments.size() >= kFetchSegments;
   for (auto& segment : segments) {
     const std::int64_t row = segment.row;
     if (row > queue.row_max) {

@@ -85,6 +85,7 @@ class Sync {
     bool fetching = false;
     bool fetch_again = false;      ///< new segments became durable during a fetch
     bool exhausted = false;        ///< the last fetch found nothing more
+    bool has_more = false;         ///< it found as many as it may: there are others, as a rule
     bool settling = false;         ///< one failed: let those in flight end before sending again
     bool discard_fetch = false;    ///< the fetch under way began before forget()
     unsigned refusals = 0;         ///< in a row; while there are any, one message at a time asks

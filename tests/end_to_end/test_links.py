@@ -79,8 +79,11 @@ def test_the_age_of_alerts_is_seen():
         document = {"time": {"boot_ms": round(raised * 1000) - 500}, "events": [{"t": 500}]}
         return Arrival(received, f"t/{lane}", json.dumps(document).encode())
 
-    arrivals = [alert(101, 100.5), alert(106, 101), alert(107, 99), alert(111, 105), alert(104, 101, "event")]
-    assert links.alert_ages(arrivals, 100, 110) == pytest.approx([0.5, 5])
+    arrivals = [alert(101, 100.5), alert(106, 101), alert(107, 99), alert(111, 105), alert(104, 101, "event"), alert(108, 106.5)]
+    ages = links.alert_ages(arrivals, 100, 110)
+    assert [found.age for found in ages] == pytest.approx([0.5, 5, 1.5])
+    older = [len(arrival.payload) for arrival in arrivals]
+    assert [found.bytes_of_older_alerts for found in ages] == [0, 0, older[2]]
 
 
 def test_readings_of_the_day_before_are_counted_once():

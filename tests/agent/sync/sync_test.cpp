@@ -310,6 +310,17 @@ TEST_F(SyncTest, SendsAlertsBeforeEverythingElse) {
   EXPECT_EQ(topics, (std::vector<std::string>{"fieldpost/gw/alert", "fieldpost/gw/live", "fieldpost/gw/bulk"}));
 }
 
+TEST_F(SyncTest, SendsAllAlertsOfAnOutageBeforeTheRestAlsoIfTheyAreFetchedInParts) {
+  store_segment(Lane::live);
+  for (std::size_t i = 0; i < 2 * Sync::kFetchSegments + 4; ++i) store_segment(Lane::alert);
+  FakeLink wide{100};
+  sync_ = std::make_unique<Sync>(loop_, log_.log(), *store_, wide, SyncOptions{.device = "gw"});
+  sync_->start();
+  wide.start();
+  ASSERT_TRUE(loop_.run_until([&] { return wide.in_flight.size() > 2 * Sync::kFetchSegments + 4; }));
+  EXPECT_EQ(wide.in_flight.back().message.topic, "fieldpost/gw/live");
+}
+
 TEST_F(SyncTest, AnAlertHasItsPlaceWhereTheWindowIsFullForEverythingElse) {
   make_sync();
   link_.start();
