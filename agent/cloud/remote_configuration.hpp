@@ -26,10 +26,10 @@ struct ConfigurationChange {
   };
 
   State state = State::none;
-  std::string id;       ///< of whoever asked
-  std::string asked;    ///< the document, as JSON
-  std::string running;  ///< the document that is in effect now, as JSON; "{}": the files alone
-  std::string cause;    ///< of refused and put_back, for people
+  std::string id = {};     ///< of whoever asked
+  std::string asked = {};  ///< the document, as JSON
+  std::string running = "{}";  ///< the document that is in effect now, as JSON; "{}": the files alone
+  std::string cause = {};  ///< of refused and put_back, for people
 };
 
 constexpr std::string_view to_string(ConfigurationChange::State state) noexcept {

@@ -90,7 +90,8 @@ ConfigurationResult read_configuration(std::string_view text, const Configuratio
 /// Reads a configuration file, the files of conf.d/ beside it, and the environment (overlay.hpp); one that
 /// cannot be read is a problem like any other.
 /// Blocks: like any read of a file; call before the loop runs
-ConfigurationResult load_configuration(const std::string& path, std::span<const Driver> drivers);
+/// `overlay`: laid over the files, below the environment; a configuration from afar.
+ConfigurationResult load_configuration(const std::string& path, std::span<const Driver> drivers, const DropIn* overlay = nullptr);
 
 /// Every section and key with type, default and help, as text for people; the drivers' options too.
 std::string explain_configuration(std::span<const Driver> drivers);

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <memory>
+#include <utility>
 
 #include "agent/configuration/configuration.hpp"
 #include "agent/configuration/toml_value.hpp"
@@ -63,7 +64,7 @@ std::vector<EnvironmentVariable> environment_variables() {
 
 }  // namespace
 
-ConfigurationResult load_configuration(const std::string& path, std::span<const Driver> drivers) {
+ConfigurationResult load_configuration(const std::string& path, std::span<const Driver> drivers, const DropIn* overlay) {
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
   const auto text = read_file(path, kTomlBytesMax);
@@ -76,12 +77,14 @@ ConfigurationResult load_configuration(const std::string& path, std::span<const 
   }
   const std::size_t slash = path.rfind('/');
   const std::string directory = slash == std::string::npos ? "" : path.substr(0, slash);
+  std::vector<DropIn> drop_ins = read_drop_ins(directory.empty() ? "conf.d" : directory + "/conf.d");
+  if (overlay != nullptr) drop_ins.push_back(*overlay);
   return read_configuration(*text,
                             {.file_name = path,
                              .directory = directory,
                              .host_name = host.data(),
                              .drivers = drivers,
-                             .drop_ins = read_drop_ins(directory.empty() ? "conf.d" : directory + "/conf.d"),
+                             .drop_ins = std::move(drop_ins),
                              .environment = environment_variables()});
 }
 

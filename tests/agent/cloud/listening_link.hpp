@@ -32,7 +32,7 @@ class ListeningLink final : public Link {
   std::size_t window(Urgency) const override { return 1; }
   std::size_t window_bytes(Urgency) const override { return 1U << 20U; }
   LinkStatus status() const override { return {}; }
-  void on_change(std::function<void(LinkState)>) override {}
+  void on_change(std::function<void(LinkState)> listener) override { listeners_.push_back(std::move(listener)); }
   void on_room(std::function<void()>) override {}
 
   /// To whoever has subscribed to that topic; it is a failure if nobody has.
@@ -42,10 +42,26 @@ class ListeningLink final : public Link {
     found->second(topic, payload);
   }
 
+  /// The same where the filter has a wildcard.
+  void say_below(const std::string& filter, const std::string& topic, const std::string& payload) {
+    const auto found = receivers_.find(filter);
+    ASSERT_NE(found, receivers_.end()) << "nobody listens on " << filter;
+    found->second(topic, payload);
+  }
+
+  bool hears(const std::string& filter) const { return receivers_.contains(filter); }
+
+  /// The connection is lost, or there again.
+  void go(bool connected) {
+    up = connected;
+    for (const auto& listener : listeners_) listener(connected ? LinkState::connected : LinkState::waiting);
+  }
+
   bool up = true;
   std::vector<Message> published;
 
  private:
+  std::vector<std::function<void(LinkState)>> listeners_;
   std::map<std::string, std::function<void(std::string_view, std::string_view)>> receivers_;
 };
 
