@@ -13,6 +13,7 @@
 #include "agent/local/control_socket.hpp"
 #include "agent/local/instance_lock.hpp"
 #include "agent/local/state_directory.hpp"
+#include "agent/wiring_cloud.hpp"
 #include "agent/wiring_identity.hpp"
 #include "agent/wiring_parts.hpp"
 #include "platform/unix_socket.hpp"
@@ -49,7 +50,7 @@ class WiredAgent final : public Agent {
         schedule_{loop, log, tree, series_, filter_} {}
 
   /// Errors: as Link::make
-  Result<void> add_link() {
+  Result<void> add_link(ConfigurationChanges changes) {
     const LinkOptions without = configuration_.link;
     use_identity(identity_directory(configuration_.state_directory), configuration_.link);
     auto link = Link::make(loop_, log_, configuration_.link);
@@ -62,6 +63,7 @@ class WiredAgent final : public Agent {
     link_ = TRY(std::move(link));
     sync_.emplace(loop_, log_, store_, *link_, sync_options(configuration_));
     identity_.emplace(loop_, log_, configuration_, *link_);
+    cloud_.emplace(loop_, log_, configuration_, *link_, schedule_, std::move(changes), [this] { return to_json(status()); });
     return {};
   }
 
@@ -84,6 +86,7 @@ class WiredAgent final : public Agent {
     advance_ = loop_.every(started_ + kAdvanceInterval, kAdvanceInterval, [this] { advance(); });
     if (link_ == nullptr) return;
     sync_->start();
+    cloud_->start();
     // After the store's first work, done or failed: then what it knows of the time is known, and an expired
     // certificate is not taken for a valid one.
     store_.flush([this](const Result<void>&) { start_link(); });
@@ -223,6 +226,7 @@ class WiredAgent final : public Agent {
   std::optional<Sync> sync_;
   std::optional<WiredIdentity> identity_;
   SourceSchedule schedule_;
+  std::optional<WiredCloud> cloud_;
   std::optional<ControlSocket> control_;
   Subscription advance_;
   Subscription link_late_;
@@ -250,12 +254,12 @@ Result<std::optional<InstanceLock>> take_lock(const std::string& directory, Log&
 }  // namespace
 
 Result<std::unique_ptr<Agent>> Agent::make(EventLoop& loop, Log& log, const FileTree& tree,
-                                           Configuration configuration) {
+                                           Configuration configuration, ConfigurationChanges changes) {
   auto lock = TRY(take_lock(configuration.state_directory, log));
   const bool has_broker = configuration.has_broker;
   auto agent =
       std::make_unique<WiredAgent>(loop, log, tree, std::move(configuration), std::move(lock));
-  if (has_broker) TRY(agent->add_link());
+  if (has_broker) TRY(agent->add_link(std::move(changes)));
   agent->add_sources();
   return std::unique_ptr<Agent>{std::move(agent)};
 }

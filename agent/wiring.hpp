@@ -10,6 +10,7 @@
 
 #include "agent/configuration/configuration.hpp"
 #include "agent/local/status_document.hpp"
+#include "agent/wiring_configuration.hpp"
 #include "platform/event_loop.hpp"
 #include "platform/file_tree.hpp"
 #include "platform/log.hpp"
@@ -23,12 +24,13 @@ class Agent {
   /// Of which sync gets so much to send what the last flush made durable.
   static constexpr seconds kLastSendTime{2};
 
-  /// `loop`, `log` and `tree` are lent and outlive the agent. `tree` is what sources read.
+  /// `loop`, `log` and `tree` are lent and outlive the agent. `tree` is what sources read. `changes`: how the cloud
+  /// may change the configuration, where it may.
   ///
   /// Errors: as Link::make (certificates, keys, URL), and Unavailable (another agent uses the state
   ///         directory): both for a person to mend, so the agent does not start
   static Result<std::unique_ptr<Agent>> make(EventLoop& loop, Log& log, const FileTree& tree,
-                                             Configuration configuration);
+                                             Configuration configuration, ConfigurationChanges changes = {});
   virtual ~Agent() = default;
 
   virtual void start() = 0;

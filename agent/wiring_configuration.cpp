@@ -10,6 +10,8 @@
 namespace fieldpost {
 namespace {
 
+using State = ConfigurationChange::State;
+
 constexpr std::string_view kOverlayName = "configuration from the cloud";
 
 std::string shortened(std::string text) {
@@ -122,7 +124,7 @@ void WiredConfiguration::look() {
   const std::string ill = ailment();
   if (ill.empty() && !std::exchange(well_, true)) well_since_ = now;
   if (!ill.empty()) well_ = false;
-  if (well_ && !keeping_ && now - well_since_ >= std::min<nanoseconds>(kSteady, within_ / 2)) {
+  if (well_ && !keeping_ && now <= deadline_ && now - well_since_ >= std::min<nanoseconds>(kSteady, within_ / 2)) {
     ChangeRecord confirmed = record_;
     confirmed.change.state = State::confirmed;
     confirmed.confirmed = confirmed.change.asked;
@@ -139,7 +141,7 @@ void WiredConfiguration::look() {
   if (now < deadline_ || keeping_) return;
   timer_.reset();
   const std::string cause = "not confirmed within " + std::to_string(within_ / seconds{1}) + " s: " +
-                            (ill.empty() ? std::string{"it was well too late"} : ill);
+                            (ill.empty() ? std::string{"it was well too late, or that could not be written down"} : ill);
   log_.warn("configuration put back, beginning anew", {{"id", record_.change.id}, {"cause", cause}});
   ChangeRecord back = record_;
   back.change.state = State::put_back;

@@ -49,6 +49,9 @@ class WiredConfiguration final : public RemoteConfiguration {
   const ConfigurationChange& latest() const override { return record_.change; }
   void on_change(std::function<void()> listener) override { listeners_.push_back(std::move(listener)); }
 
+  /// A step is being written down.
+  bool busy() const noexcept { return keeping_; }
+
   static constexpr nanoseconds kLookInterval = seconds{1};
   /// All must have been well for so long, or half of the time there is: what works for an instant may be about to fall over.
   static constexpr nanoseconds kSteady = seconds{10};
@@ -60,13 +63,11 @@ class WiredConfiguration final : public RemoteConfiguration {
   static constexpr std::size_t kCauseBytesMax = 1'500;
 
  private:
-  using State = ConfigurationChange::State;
-
   Result<void> refuse(std::string_view id, std::string_view document, Error why);
   void look();
   std::string ailment() const;
   std::vector<std::string> alive() const;
-  void settle(State state, std::string cause);
+  void settle(ConfigurationChange::State state, std::string cause);
   void keep(ChangeRecord record, std::function<void(const Result<void>&)> done);
   void changed();
 

@@ -151,7 +151,9 @@ ExitCode run_agent(const Arguments& arguments) {
   // After a reload it would be "exe".
   ::prctl(PR_SET_NAME, "fieldpost");
   const std::string path = arguments.text("--config", kDefaultConfigurationPath);
-  ConfigurationResult loaded = load_configuration(path, driver_table());
+  StartConfiguration start =
+      load_start_configuration([path](const DropIn* overlay) { return load_configuration(path, driver_table(), overlay); });
+  ConfigurationResult& loaded = start.loaded;
   if (!loaded.ok()) {
     for (const Problem& problem : loaded.problems) {
       if (problem.severity == Problem::Severity::error) complain("run", to_text(problem));
@@ -164,7 +166,9 @@ ExitCode run_agent(const Arguments& arguments) {
   const FileTree tree{arguments.text("--root", "/")};
   const std::string device = loaded.configuration.device_name;
   const std::size_t sources = loaded.configuration.sources.size();
-  auto agent = Agent::make(*loop, log, tree, std::move(loaded.configuration));
+  // As an operator would: with the same checks.
+  start.changes.begin_anew = [] { ::kill(::getpid(), SIGHUP); };
+  auto agent = Agent::make(*loop, log, tree, std::move(loaded.configuration), std::move(start.changes));
   if (!agent) {
     complain("run", path + ": " + agent.error().sentence());
     return ExitCode::failed;
