@@ -72,6 +72,8 @@ class JsonWriter {
   JsonWriter& value(int number) { return value(static_cast<std::int64_t>(number)); }
   JsonWriter& value(unsigned number) { return value(static_cast<std::uint64_t>(number)); }
   JsonWriter& null();
+  /// A value that is JSON already, such as a part's text(); it is not looked at.
+  JsonWriter& raw(std::string_view json);
   template <typename T>
   JsonWriter& member(std::string_view name, const T& v) {
     key(name);

@@ -143,9 +143,11 @@ JsonWriter& JsonWriter::value(std::uint64_t number) {
   return *this;
 }
 
-JsonWriter& JsonWriter::null() {
+JsonWriter& JsonWriter::null() { return raw("null"); }
+
+JsonWriter& JsonWriter::raw(std::string_view json) {
   separate();
-  text_ += "null";
+  text_ += json;
   return *this;
 }
 

@@ -47,6 +47,10 @@ class SqliteStatement {
   std::string_view text(int column) const;
   std::span<const std::byte> blob(int column) const;
   bool is_null(int column) const;
+  bool is_text(int column) const;
+  int columns() const;
+  /// As the query names it: "SELECT queued AS queuedAt".
+  std::string_view column_name(int column) const;
 
  private:
   friend class Sqlite;

@@ -156,6 +156,13 @@ bool SqliteStatement::is_null(int column) const {
   return sqlite3_column_type(statement_, column) == SQLITE_NULL;
 }
 
+bool SqliteStatement::is_text(int column) const {
+  return sqlite3_column_type(statement_, column) == SQLITE_TEXT;
+}
+
+int SqliteStatement::columns() const { return sqlite3_column_count(statement_); }
+std::string_view SqliteStatement::column_name(int column) const { return sqlite3_column_name(statement_, column); }
+
 // --- Sqlite --------------------------------------------------------------------------------------
 
 Result<Sqlite> Sqlite::open(const std::string& path, const Options& options) {

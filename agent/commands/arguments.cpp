@@ -31,8 +31,9 @@ Error unknown(std::string_view word, std::span<const CommandOption> options) {
 }  // namespace
 
 Result<Arguments> Arguments::parse(std::span<const std::string_view> words,
-                                   std::span<const CommandOption> options) {
+                                   std::span<const CommandOption> options, std::string_view form) {
   Arguments result;
+  const auto words_wanted = static_cast<std::size_t>(std::count(form.begin(), form.end(), ' ')) + (form.empty() ? 0U : 1U);
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (words[i] == "--help" || words[i] == "-h") {
       result.help_wanted_ = true;
@@ -44,6 +45,10 @@ Result<Arguments> Arguments::parse(std::span<const std::string_view> words,
     const std::string_view name = words[i].substr(0, equals);
     const auto option = std::find_if(options.begin(), options.end(),
                                      [&](const CommandOption& each) { return each.name == name; });
+    if (option == options.end() && !words[i].starts_with("--") && (result.words_.size() < words_wanted || form.ends_with("..."))) {
+      result.words_.emplace_back(words[i]);
+      continue;
+    }
     if (option == options.end()) return unknown(name, options);
     std::string value;
     if (equals != std::string_view::npos) {
@@ -67,6 +72,7 @@ Result<Arguments> Arguments::parse(std::span<const std::string_view> words,
       return Error{ErrorKind::Malformed, std::string{name} + " is given twice"};
     }
   }
+  if (result.words_.size() < words_wanted) return Error{ErrorKind::Malformed, "these words are needed: " + std::string{form}};
   return result;
 }
 

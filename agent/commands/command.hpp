@@ -25,7 +25,9 @@ struct Command {
   std::string_view help;     ///< what it does, its exit codes, in a few lines
   std::span<const CommandOption> options;
   std::string_view examples;  ///< lines indented by two
-  ExitCode (*run)(const Arguments& arguments);
+  ExitCode (*run)(const Arguments& arguments);  ///< null for one that only has others below it
+  std::string_view words = {};  ///< that are no options: "NAME DEVICE..."
+  std::span<const Command* const> inner = {};  ///< "fleet job create", under their whole names
 };
 
 extern const Command kRunCommand;
@@ -34,6 +36,7 @@ extern const Command kSourcesCommand;
 extern const Command kStatusCommand;
 extern const Command kDumpCommand;
 extern const Command kProvisionCommand;
+extern const Command kFleetCommand;
 extern const Command kVersionCommand;
 
 std::span<const Command* const> command_table();

@@ -12,7 +12,7 @@ namespace fieldpost {
 namespace {
 
 constexpr const Command* kCommands[] = {&kRunCommand,  &kCheckCommand,     &kSourcesCommand, &kStatusCommand,
-                                        &kDumpCommand, &kProvisionCommand, &kVersionCommand};
+                                        &kDumpCommand, &kProvisionCommand, &kFleetCommand, &kVersionCommand};
 
 std::string padded(std::string_view text, std::size_t width) {
   std::string result{text};
@@ -30,6 +30,38 @@ const Command* find_command(std::string_view name) {
   const auto* found = std::find_if(std::begin(kCommands), std::end(kCommands),
                                    [&](const Command* command) { return command->name == name; });
   return found == std::end(kCommands) ? nullptr : *found;
+}
+
+/// The one that the first words name, which are taken away.
+const Command* find_inner(const Command& command, std::span<const std::string_view>& words) {
+  std::string name{command.name};
+  for (std::size_t count = 1; count <= words.size() && count <= 2; ++count) {
+    name += " " + std::string{words[count - 1]};
+    for (const Command* inner : command.inner) {
+      if (inner->name != name) continue;
+      words = words.subspan(count);
+      return inner;
+    }
+  }
+  return nullptr;
+}
+
+ExitCode run_one(const Command& command, std::span<const std::string_view> words) {
+  const auto arguments = Arguments::parse(words, command.options, command.words);
+  if (!arguments) {
+    complain(command.name, arguments.error().sentence() + "; see fieldpost " +
+                                std::string{command.name} + " --help");
+    return ExitCode::usage;
+  }
+  if (arguments->help_wanted()) {
+    print(help_text(command));
+    return ExitCode::ok;
+  }
+  const ExitCode code = command.run(*arguments);
+  // Nobody reads any more (`| head`) is no failure; a full disk is.
+  if ((std::fflush(stdout) == 0 && std::ferror(stdout) == 0) || errno == EPIPE) return code;
+  complain(command.name, errno_error("the output could not be written", errno).sentence());
+  return ExitCode::failed;
 }
 
 }  // namespace
@@ -71,6 +103,8 @@ std::string help_text(const Command& command) {
   constexpr std::size_t kColumns = 100;
   std::string text = "usage: fieldpost " + std::string{command.name};
   std::size_t line = 0;  // where the present one begins
+  if (!command.inner.empty()) text += " COMMAND";
+  if (!command.words.empty()) text += " " + std::string{command.words};
   for (const CommandOption& option : command.options) {
     const std::string word = " [" + option_text(option) + "]";
     if (text.size() - line + word.size() > kColumns) {
@@ -80,6 +114,11 @@ std::string help_text(const Command& command) {
     text += word;
   }
   text += "\n\n" + std::string{command.help} + "\n";
+  if (!command.inner.empty()) {
+    text += "commands:\n";
+    for (const Command* inner : command.inner) text += "  " + padded(inner->name, 18) + std::string{inner->summary} + "\n";
+    text += "\n`fieldpost COMMAND --help` tells about one of them.\n\n";
+  }
   if (!command.options.empty()) {
     std::size_t width = 18;
     for (const CommandOption& option : command.options) width = std::max(width, option_text(option).size());
@@ -126,21 +165,18 @@ ExitCode run_command_line(std::span<const std::string_view> words) {
     std::fwrite(sentence.data(), 1, sentence.size(), stderr);
     return ExitCode::usage;
   }
-  const auto arguments = Arguments::parse(words.subspan(1), command->options);
-  if (!arguments) {
-    complain(command->name, arguments.error().sentence() + "; see fieldpost " +
-                                std::string{command->name} + " --help");
-    return ExitCode::usage;
-  }
-  if (arguments->help_wanted()) {
+  words = words.subspan(1);
+  if (command->inner.empty()) return run_one(*command, words);
+  const Command* inner = find_inner(*command, words);
+  if (inner != nullptr) return run_one(*inner, words);
+  if (!words.empty() && (words[0] == "--help" || words[0] == "-h")) {
     print(help_text(*command));
     return ExitCode::ok;
   }
-  const ExitCode code = command->run(*arguments);
-  // Nobody reads any more (`| head`) is no failure; a full disk is.
-  if ((std::fflush(stdout) == 0 && std::ferror(stdout) == 0) || errno == EPIPE) return code;
-  complain(command->name, errno_error("the output could not be written", errno).sentence());
-  return ExitCode::failed;
+  const std::string text = words.empty() ? help_text(*command) : "fieldpost " + std::string{name} + ": there is no such command below it; `fieldpost " +
+                                                                   std::string{name} + " --help` lists them\n";
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  return ExitCode::usage;
 }
 
 }  // namespace fieldpost

@@ -75,7 +75,7 @@ void ControlSocket::receive(int key) {
   const auto found = clients_.find(key);
   if (found == clients_.end()) return;
   Client& client = *found->second;
-  std::array<char, kRequestBytesMax> buffer{};
+  std::array<char, 4096> buffer{};
   const ssize_t count =
       ::recv(client.connection.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
@@ -85,9 +85,9 @@ void ControlSocket::receive(int key) {
   }
   client.received.append(buffer.data(), static_cast<std::size_t>(count));
   const std::size_t end = client.received.find('\n');
-  if (end == std::string::npos && client.received.size() < kRequestBytesMax) return;
+  if (end == std::string::npos && client.received.size() < request_bytes_max_) return;
   client.readable.reset();
-  if (end == std::string::npos || end >= kRequestBytesMax) {
+  if (end == std::string::npos || end >= request_bytes_max_) {
     client.answer = refusal("the request is too long") + "\n";
   } else {
     reply(client, std::string_view{client.received}.substr(0, end));
@@ -99,6 +99,8 @@ void ControlSocket::reply(Client& client, std::string_view request) {
   const auto found = answers_.find(request);
   if (found != answers_.end()) {
     client.answer = found->second();
+  } else if (others_) {
+    client.answer = others_(request);
   } else {
     // The request is not echoed: its bytes are whatever the client chose.
     std::string known;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The local control socket: one line asks, one line of JSON answers, then the connection closes.
 // Whoever may open the socket (its mode says who) may read what the agent knows of itself; nothing can
-// be changed through it. Clients that are slow, many, silent or hostile cost a bounded amount.
+// be changed through the agent's (the fleet server's takes orders: answer_others). Clients that are slow, many, silent or hostile cost a bounded amount.
 #pragma once
 
 #include <cstddef>
@@ -37,6 +37,12 @@ class ControlSocket {
   /// "status" is asked by the line "status\n".
   void answer(std::string request, Answer answer);
 
+  /// Of a socket whose clients ask for more than words: whatever else is asked, up to `bytes_max`.
+  void answer_others(std::size_t bytes_max, std::function<std::string(std::string_view request)> answer) {
+    request_bytes_max_ = bytes_max;
+    others_ = std::move(answer);
+  }
+
   std::size_t clients() const noexcept { return clients_.size(); }
   std::uint64_t refused() const noexcept { return refused_; }
 
@@ -55,6 +61,8 @@ class ControlSocket {
   FileDescriptor listener_;
   Subscription readable_;  ///< or the pause after a failure
   std::map<std::string, Answer, std::less<>> answers_;
+  std::function<std::string(std::string_view)> others_;
+  std::size_t request_bytes_max_ = kRequestBytesMax;
   std::map<int, std::unique_ptr<Client>> clients_;
   int next_key_ = 0;
   std::uint64_t refused_ = 0;

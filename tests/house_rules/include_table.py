@@ -21,6 +21,7 @@ ROOMS = {
     "agent/sync": ["agent/store", "agent/link", "hal", "platform"],
     "agent/identity": ["agent/link", "platform"],
     "agent/cloud": ["agent/identity", "agent/link", "platform"],
+    "agent/fleet": ["agent/cloud", "agent/link", "platform"],
     "agent/jobs": ["agent/cloud", "agent/link", "ota", "platform"],
     "agent/configuration": ["hal", "ota", "platform"],  # and headers of stages that declare options: OPTION_READERS
     "agent/local": ["agent/store", "agent/self", "hal", "platform"],

@@ -40,6 +40,12 @@ TEST(JsonWriter, PutsCommasBetweenAndNowhereElse) {
   EXPECT_EQ(std::move(writer).take(), R"({"a":1,"b":[1,{},[],"x"],"c":{"d":true},"e":null})");
 }
 
+TEST(JsonWriter, TakesWhatIsJsonAlready) {
+  JsonWriter writer;
+  writer.begin_object().key("a").raw(R"({"b":[1]})").key("c").raw("2").end_object();
+  EXPECT_EQ(std::move(writer).take(), R"({"a":{"b":[1]},"c":2})");
+}
+
 TEST(JsonWriter, WritesWholeNumbersExactly) {
   EXPECT_EQ(written(std::numeric_limits<std::int64_t>::min()), "-9223372036854775808");
   EXPECT_EQ(written(std::numeric_limits<std::int64_t>::max()), "9223372036854775807");

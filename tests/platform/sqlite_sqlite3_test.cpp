@@ -115,6 +115,19 @@ TEST_F(SqliteTest, EmptyIsNotNull) {
   EXPECT_EQ(select.text(2), "blob");
 }
 
+TEST_F(SqliteTest, NamesItsColumnsAndTellsTextFromNumbers) {
+  Sqlite database = open();
+  auto statement = database.prepare("SELECT 1 AS jobId, 'x' AS [b c], NULL AS n");
+  ASSERT_TRUE(statement.has_value());
+  ASSERT_TRUE(*statement->step());
+  ASSERT_EQ(statement->columns(), 3);
+  EXPECT_EQ(statement->column_name(0), "jobId");
+  EXPECT_EQ(statement->column_name(1), "b c");
+  EXPECT_FALSE(statement->is_text(0));
+  EXPECT_TRUE(statement->is_text(1));
+  EXPECT_FALSE(statement->is_text(2));
+}
+
 TEST_F(SqliteTest, StatementsAreReadyAgainAfterTheirEnd) {
   Sqlite database = open();
   ASSERT_TRUE(database.execute("CREATE TABLE t(x INTEGER PRIMARY KEY)"));

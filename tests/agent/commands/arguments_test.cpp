@@ -36,6 +36,22 @@ TEST(Arguments, TakeBothSpellings) {
   EXPECT_TRUE(parse({}));
 }
 
+TEST(Arguments, TakeTheWordsThatTheirFormAsksFor) {
+  const auto with = [](std::vector<std::string_view> words, std::string_view form) {
+    const auto parsed = Arguments::parse(words, kOptions, form);
+    if (!parsed) return parsed.error().sentence();
+    std::string text;
+    for (const std::string& word : parsed->words()) text += "<" + word + ">";
+    return text;
+  };
+  EXPECT_EQ(with({"a", "--explain", "-b"}, "NAME FILE"), "<a><-b>");
+  EXPECT_EQ(with({"a"}, "NAME FILE"), "these words are needed: NAME FILE");
+  EXPECT_EQ(with({"a", "b", "c"}, "NAME FILE"), "unexpected word \"c\"");
+  EXPECT_EQ(with({"a", "b", "--config", "x", "c"}, "NAME FILE..."), "<a><b><c>");
+  EXPECT_EQ(with({"a"}, "NAME FILE..."), "these words are needed: NAME FILE...");
+  EXPECT_EQ(with({"a", "--confg"}, "NAME"), "unknown option \"--confg\"; did you mean --config?");
+}
+
 TEST(Arguments, SayWhatWouldBeRight) {
   EXPECT_EQ(fault({"--confg", "x"}), "unknown option \"--confg\"; did you mean --config?");
   EXPECT_EQ(fault({"--zzzzzzzz"}), "unknown option \"--zzzzzzzz\"");

@@ -11,12 +11,22 @@
 namespace fieldpost {
 namespace {
 
+std::vector<const Command*> with_inner() {
+  std::vector<const Command*> all;
+  for (const Command* command : command_table()) {
+    all.push_back(command);
+    all.insert(all.end(), command->inner.begin(), command->inner.end());
+  }
+  return all;
+}
+
 TEST(CommandTable, TeachesEveryCommand) {
   std::set<std::string_view> names;
   const std::string overview = help_text();
-  for (const Command* command : command_table()) {
+  for (const Command* command : with_inner()) {
     EXPECT_TRUE(names.insert(command->name).second) << command->name;
-    EXPECT_NE(overview.find("  " + std::string{command->name} + " "), std::string::npos);
+    const bool is_inner = command->name.find(' ') != std::string_view::npos;
+    EXPECT_NE((is_inner ? help_text(kFleetCommand) : overview).find("  " + std::string{command->name} + " "), std::string::npos);
     const std::string help = help_text(*command);
     EXPECT_TRUE(help.starts_with("usage: fieldpost " + std::string{command->name})) << help;
     EXPECT_NE(help.find("exit codes: 0 "), std::string::npos) << command->name;
@@ -31,7 +41,7 @@ TEST(CommandTable, TeachesEveryCommand) {
 
 TEST(CommandTable, KeepsHelpWithinAScreensWidth) {
   std::vector<std::string> texts{help_text()};
-  for (const Command* command : command_table()) texts.push_back(help_text(*command));
+  for (const Command* command : with_inner()) texts.push_back(help_text(*command));
   for (const std::string& text : texts) {
     std::size_t start = 0;
     while (start < text.size()) {
@@ -50,6 +60,14 @@ TEST(CommandTable, EndsWithTwoWhenTheCommandLineIsWrong) {
   EXPECT_EQ(run({"check", "--nonsense"}), ExitCode::usage);
   EXPECT_EQ(run({"help", "check"}), ExitCode::ok);
   EXPECT_EQ(run({"check", "--help"}), ExitCode::ok);
+  EXPECT_EQ(run({"fleet"}), ExitCode::usage);
+  EXPECT_EQ(run({"fleet", "job"}), ExitCode::usage);
+  EXPECT_EQ(run({"fleet", "job", "dance"}), ExitCode::usage);
+  EXPECT_EQ(run({"fleet", "job", "show"}), ExitCode::usage);
+  EXPECT_EQ(run({"fleet", "job", "create", "x.json"}), ExitCode::usage);
+  EXPECT_EQ(run({"fleet", "job", "create", "x.json", "--all", "--rate", "1.5"}), ExitCode::failed) << "there is no such file";
+  EXPECT_EQ(run({"fleet", "--help"}), ExitCode::ok);
+  EXPECT_EQ(run({"fleet", "job", "create", "--help"}), ExitCode::ok);
 }
 
 }  // namespace

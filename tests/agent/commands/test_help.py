@@ -3,7 +3,7 @@
 
 import pytest
 
-COMMANDS = ["run", "check", "sources", "status", "dump", "version"]
+COMMANDS = ["run", "check", "sources", "status", "dump", "provision", "fleet", "version"]
 
 
 def test_help_lists_the_commands_and_a_first_step(fieldpost):

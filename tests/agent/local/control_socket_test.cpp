@@ -83,6 +83,19 @@ TEST_F(ControlSocketTest, TakesALineAtItsBoundAndRefusesOneByteMore) {
   EXPECT_EQ(hear(beyond), "{\"error\":\"the request is too long\"}\n");
 }
 
+TEST_F(ControlSocketTest, MayTakeWhateverElseIsAskedUpToItsOwnBound) {
+  control_->answer_others(10'000, [](std::string_view request) { return std::to_string(request.size()); });
+  const FileDescriptor known = connect();
+  say(known, "status\n");
+  EXPECT_EQ(hear(known), "{\"ok\":true}\n");
+  const FileDescriptor at_bound = connect();
+  say(at_bound, std::string(9'999, 'x') + "\n");
+  EXPECT_EQ(hear(at_bound), "9999\n");
+  const FileDescriptor beyond = connect();
+  say(beyond, std::string(10'000, 'x'));
+  EXPECT_EQ(hear(beyond), "{\"error\":\"the request is too long\"}\n");
+}
+
 TEST_F(ControlSocketTest, DropsAClientThatSaysNothing) {
   const FileDescriptor client = connect();
   EXPECT_EQ(control_->clients(), 1U);
