@@ -15,6 +15,7 @@
 #include "agent/local/state_directory.hpp"
 #include "agent/wiring_cloud.hpp"
 #include "agent/wiring_identity.hpp"
+#include "agent/wiring_jobs.hpp"
 #include "agent/wiring_parts.hpp"
 #include "platform/unix_socket.hpp"
 
@@ -64,6 +65,7 @@ class WiredAgent final : public Agent {
     sync_.emplace(loop_, log_, store_, *link_, sync_options(configuration_));
     identity_.emplace(loop_, log_, configuration_, *link_);
     cloud_.emplace(loop_, log_, configuration_, *link_, schedule_, std::move(changes), [this] { return to_json(status()); });
+    if (configuration_.jobs.enabled) jobs_.emplace(loop_, log_, configuration_, *link_);
     return {};
   }
 
@@ -99,6 +101,7 @@ class WiredAgent final : public Agent {
     if (stopping_) return;
     link_->start();
     identity_->start();
+    if (jobs_) jobs_->start();
   }
 
   void stop(std::function<void()> done) override {
@@ -107,6 +110,7 @@ class WiredAgent final : public Agent {
     done_ = std::move(done);
     stop_limit_ = loop_.after(kStopTime - seconds{1}, [this] { finish(); });
     if (identity_) identity_->stop();
+    if (jobs_) jobs_->stop();
     schedule_.stop();
     advance_.reset();
     rules_.stop();
@@ -130,6 +134,7 @@ class WiredAgent final : public Agent {
     document.quota_bytes = configuration_.store.quota_bytes;
     document.link.url = configuration_.link.url;
     if (identity_) document.identity = identity_->status();
+    if (jobs_) document.jobs = jobs_->document();
     fill_status(document, stages(), now);
     return document;
   }
@@ -154,7 +159,7 @@ class WiredAgent final : public Agent {
  private:
   Stages stages() const {
     return {schedule_, series_,     filter_, aggregate_, rules_, store_, link_.get(), sync_ ? &*sync_ : nullptr,
-            identity_ ? identity_->certificate() : std::nullopt};
+            identity_ ? identity_->certificate() : std::nullopt, jobs_ ? &jobs_->status() : nullptr};
   }
 
   void note(const Result<void>& added) {
@@ -225,6 +230,7 @@ class WiredAgent final : public Agent {
   std::unique_ptr<Link> link_;
   std::optional<Sync> sync_;
   std::optional<WiredIdentity> identity_;
+  std::optional<WiredJobs> jobs_;
   SourceSchedule schedule_;
   std::optional<WiredCloud> cloud_;
   std::optional<ControlSocket> control_;

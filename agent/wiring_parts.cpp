@@ -83,6 +83,13 @@ void add_link_figures(std::vector<SelfFigure>& figures, const LinkStatus& link) 
   figures.push_back({&self::kReceived, link.bytes_received});
 }
 
+void add_job_figures(std::vector<SelfFigure>& figures, const JobEngine::Status& jobs) {
+  figures.push_back({&self::kJobActive, jobs.job.empty() ? 0 : 1});
+  for (const JobStatus status : {JobStatus::succeeded, JobStatus::failed, JobStatus::rejected, JobStatus::canceled, JobStatus::timed_out}) {
+    figures.push_back({&self::kJobsEnded, jobs.ended[static_cast<std::size_t>(status)], label("status", to_string(status))});
+  }
+}
+
 void add_sync_figures(std::vector<SelfFigure>& figures, const SyncStatus& sync) {
   figures.push_back({&self::kMessagesSent, sync.messages_sent});
   figures.push_back({&self::kMessagesFailed, sync.messages_failed});
@@ -154,6 +161,7 @@ std::vector<SelfFigure> self_figures(const Stages& stages, BootTime started) {
     figures.push_back({&self::kCertificateEnd, static_cast<std::int64_t>(end.count())});
   }
   if (stages.sync != nullptr) add_sync_figures(figures, stages.sync->status());
+  if (stages.jobs != nullptr) add_job_figures(figures, *stages.jobs);
   // What cannot be read is left out; the next time will tell.
   if (const auto process = read_process_figures(FileTree{})) {
     figures.push_back({&self::kCpu, process->cpu_seconds});

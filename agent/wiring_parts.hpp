@@ -11,6 +11,7 @@
 #include "agent/configuration/series_policy.hpp"
 #include "agent/filter/filter.hpp"
 #include "agent/identity/device_certificate.hpp"
+#include "agent/jobs/job_engine.hpp"
 #include "agent/link/link.hpp"
 #include "agent/local/status_document.hpp"
 #include "agent/rules/rules.hpp"
@@ -55,6 +56,7 @@ struct Stages {
   const Link* link;
   const Sync* sync;
   std::optional<DeviceCertificate> certificate = {};  ///< the device's own, if it is known
+  const JobEngine::Status* jobs = nullptr;              ///< null without [jobs]
 };
 
 /// Values of all of self_metrics.hpp.

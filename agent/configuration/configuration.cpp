@@ -8,6 +8,7 @@
 #include "agent/configuration/cloud_section.hpp"
 #include "agent/configuration/driver_options.hpp"
 #include "agent/configuration/edit_distance.hpp"
+#include "agent/configuration/jobs_section.hpp"
 #include "agent/configuration/overlay.hpp"
 #include "agent/configuration/section_reader.hpp"
 #include "platform/durable_file.hpp"
@@ -21,7 +22,7 @@ constexpr std::size_t kRulesMax = 1'000;
 
 /// Sections at the top of the file.
 constexpr std::string_view kTopKeys[] = {"device", "broker", "identity", "sampling", "source",  "outbox",
-                                         "series", "rule",   "self",     "log",      "control", "sync", "cloud"};
+                                         "series", "rule",   "self",     "log",      "control", "sync", "cloud", "jobs"};
 
 void check_top_keys(const TomlValue& document, Problems& problems) {
   for (const TomlMember& member : document.table) {
@@ -369,6 +370,7 @@ ConfigurationResult read_configuration(std::string_view text, const Configuratio
     read_broker(broker, file, configuration);
     read_identity(identity, configuration);
     read_cloud({kCloudSection, document.find("cloud"), file}, broker, identity, configuration);
+    read_jobs({kJobsSection, document.find("jobs"), file}, configuration);
     const SectionReader sampling{kSamplingSection, document.find("sampling"), file};
     configuration.sources =
         read_sources(document.find("source"), context.drivers, sampling.duration("interval"),

@@ -12,6 +12,7 @@
 #include "agent/configuration/problem.hpp"
 #include "agent/configuration/series_policy.hpp"
 #include "agent/identity/identity_options.hpp"
+#include "agent/jobs/job_options.hpp"
 #include "agent/link/link.hpp"
 #include "agent/rules/rule_options.hpp"
 #include "agent/store/store_options.hpp"
@@ -40,6 +41,7 @@ struct Configuration {
   LinkOptions link;
   IdentityOptions identity;
   CloudOptions cloud;
+  JobOptions jobs;
   std::string topic_prefix;
   std::vector<SourceOptions> sources;
   StoreOptions store;

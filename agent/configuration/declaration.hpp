@@ -56,6 +56,7 @@ extern const SectionDeclaration kDeviceSection;
 extern const SectionDeclaration kBrokerSection;
 extern const SectionDeclaration kIdentitySection;
 extern const SectionDeclaration kCloudSection;
+extern const SectionDeclaration kJobsSection;
 extern const SectionDeclaration kSamplingSection;
 extern const SectionDeclaration kSourceSection;
 extern const SectionDeclaration kOutboxSection;

@@ -17,7 +17,7 @@ namespace {
 constexpr std::string_view kPrefix = "FIELDPOST_";
 
 /// Sections that stand once, so that their name and a key say all.
-constexpr std::array kSingleSections{&kDeviceSection, &kBrokerSection, &kCloudSection, &kSamplingSection, &kOutboxSection,
+constexpr std::array kSingleSections{&kDeviceSection, &kBrokerSection, &kCloudSection, &kJobsSection, &kSamplingSection, &kOutboxSection,
                                      &kSyncSection,   &kSelfSection,   &kLogSection,   &kControlSection};
 /// And those of which there may be many.
 constexpr std::array<std::string_view, 3> kManifoldSections{"source", "series", "rule"};

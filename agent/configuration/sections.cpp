@@ -99,6 +99,32 @@ constexpr KeyDeclaration kCloudKeys[] = {
      .max = kDay},
 };
 
+constexpr KeyDeclaration kJobsKeys[] = {
+    {.key = "enabled", .type = Type::boolean, .default_text = "true",
+     .help = "false: no jobs, though the section is there; without the section there are none either"},
+    {.key = "handlers_directory", .type = Type::absolute_path, .default_text = "/etc/fieldpost/handlers",
+     .help = "programs that a job may name; mode 700, root's or the agent's own"},
+    {.key = "commands", .type = Type::texts, .default_text = "[]",
+     .help = "other programs that a job may run, as it writes them: [\"systemctl\"]"},
+    {.key = "command_timeout", .type = Type::duration, .default_text = "30m",
+     .help = "a step of a job that takes longer is ended, and the job has failed", .min = 1, .max = 7 * kDay},
+    {.key = "step_timeout", .type = Type::duration, .default_text = "10m",
+     .help = "the cloud gives a job up if it hears nothing for so long; told three times as often", .min = 60, .max = 7 * kDay},
+    {.key = "repeated_handlers", .type = Type::texts, .default_text = "",
+     .help = "run again when the host was rebooted while they ran, all others have failed then; default: [\"reboot.sh\"]"},
+    {.key = "reboot_command", .type = Type::texts, .default_text = "",
+     .help = "what the job host.reboot runs, []: no job may reboot this host; default: [\"/sbin/reboot\"]"},
+    {.key = "window", .type = Type::text, .default_text = "",
+     .help = "jobs that disturb begin within it: \"02:00-04:30\"; default: at any time"},
+    {.key = "window_days", .type = Type::texts, .default_text = "[]",
+     .help = "on which the window begins: [\"sat\", \"sun\"]; default: every day"},
+    {.key = "window_clock", .type = Type::choice, .default_text = "utc", .help = "whose hours those are", .choices = "utc|local"},
+    {.key = "tell_waiting", .type = Type::boolean, .default_text = "false",
+     .help = "true: a job that waits is shown IN_PROGRESS with the reason, and the cloud's time for it runs; else it stays QUEUED"},
+    {.key = "bytes_per_day_max", .type = Type::size, .default_text = "16MiB",
+     .help = "that jobs send or fetch in a day; one that needs more fails", .min = 0, .max = 1024 * 1024 * kMiB},
+};
+
 constexpr KeyDeclaration kSamplingKeys[] = {
     {.key = "interval", .type = Type::duration, .default_text = "10s",
      .help = "how often sources are read, unless their own section says otherwise",
@@ -259,6 +285,7 @@ constexpr SectionDeclaration kIdentitySection{
     "[identity]", "the device's key and certificate, where [broker] names none", kIdentityKeys};
 constexpr SectionDeclaration kCloudSection{
     "[cloud]", "what kind of cloud the broker belongs to, and what it may do", kCloudKeys};
+constexpr SectionDeclaration kJobsSection{"[jobs]", "what the cloud may have this device do", kJobsKeys};
 constexpr SectionDeclaration kSamplingSection{"[sampling]", "how often to read", kSamplingKeys};
 constexpr SectionDeclaration kSourceSection{
     "[source.NAME]", "one source; the driver's own options go here, too", kSourceKeys};
@@ -279,7 +306,7 @@ constexpr SectionDeclaration kControlSection{"[control]", "the local control soc
 namespace {
 
 constexpr const SectionDeclaration* kSections[] = {
-    &kDeviceSection, &kBrokerSection, &kIdentitySection, &kCloudSection, &kSamplingSection, &kSourceSection, &kOutboxSection, &kSyncSection,
+    &kDeviceSection, &kBrokerSection, &kIdentitySection, &kCloudSection, &kJobsSection, &kSamplingSection, &kSourceSection, &kOutboxSection, &kSyncSection,
     &kSeriesSection, &kDeadbandSection, &kRuleSection,     &kSelfSection,   &kLogSection,    &kControlSection,
 };
 

@@ -42,6 +42,17 @@ void write_identity(JsonWriter& json, const StatusDocument::Identity& identity) 
   json.end_object();
 }
 
+void write_jobs(JsonWriter& json, const StatusDocument::Jobs& jobs) {
+  json.key("jobs").begin_object();
+  json.member("state", jobs.state).member("job", jobs.job).member("operation", jobs.operation);
+  json.member("waits_for", jobs.waits_for).member("last_error", jobs.last_error).key("past").begin_array();
+  for (const StatusDocument::Jobs::Past& past : jobs.past) {
+    json.begin_object().member("job", past.job).member("status", past.status).member("reason", past.reason);
+    json.member("ended", past.ended).end_object();
+  }
+  json.end_array().end_object();
+}
+
 void write_sync(JsonWriter& json, const StatusDocument::Sync& sync) {
   json.key("sync").begin_object();
   json.member("messages_sent", sync.messages_sent)
@@ -129,6 +140,7 @@ std::string to_json(const StatusDocument& document) {
       .member("alarms", std::uint64_t{document.alarms});
   write_link(json, document.link);
   write_identity(json, document.identity);
+  if (!document.jobs.state.empty()) write_jobs(json, document.jobs);
   write_sync(json, document.sync);
   write_store(json, document);
   json.key("sources").begin_array();

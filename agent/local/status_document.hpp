@@ -40,6 +40,20 @@ struct StatusDocument {
     std::string last_error;
     std::uint64_t renewals = 0;  ///< since the start
   };
+  struct Jobs {
+    struct Past {
+      std::string job;
+      std::string status;
+      std::string reason;
+      std::string ended;
+    };
+    std::string state;  ///< "idle", "working", ...; empty: no [jobs]
+    std::string job;    ///< in hand; empty: none
+    std::string operation;
+    std::string waits_for;
+    std::string last_error;
+    std::vector<Past> past;  ///< oldest first
+  };
   struct Sync {
     std::uint64_t messages_sent = 0;
     std::uint64_t messages_acknowledged = 0;
@@ -82,6 +96,7 @@ struct StatusDocument {
   std::size_t alarms = 0;
   Link link;
   Identity identity;
+  Jobs jobs;
   Sync sync;
   StoreStatus store;
   std::int64_t quota_bytes = 0;

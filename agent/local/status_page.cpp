@@ -110,6 +110,21 @@ std::string identity_rows(const Json& identity) {
   return rows;
 }
 
+std::string jobs_rows(const Json& jobs) {
+  const std::string job = text_at(jobs, "job");
+  const std::string waits_for = text_at(jobs, "waits_for");
+  std::string text = text_at(jobs, "state");
+  if (!job.empty()) text += ": " + job + " (" + text_at(jobs, "operation") + ")";
+  if (!waits_for.empty()) text += " for " + waits_for;
+  std::string rows = row("jobs", text);
+  if (const std::string error = text_at(jobs, "last_error"); !error.empty()) rows += row("", "record: " + error);
+  const auto past = jobs.at("past");
+  for (const Json& each : past ? past->elements() : std::vector<Json>{}) {
+    rows += row("", text_at(each, "ended") + " " + text_at(each, "job") + " " + text_at(each, "status") + ": " + text_at(each, "reason"));
+  }
+  return rows;
+}
+
 std::string sync_rows(const Json& sync) {
   std::string rows = row("sync", count_text(number_at(sync, "messages_sent")) + " messages sent, " +
                                      count_text(number_at(sync, "messages_acknowledged")) + " acknowledged, " +
@@ -193,6 +208,7 @@ Result<std::string> status_page(std::string_view json) {
                             count_text(number_at(document, "alarms")));
   page += link_rows(*link);
   if (const auto identity = document.at("identity")) page += identity_rows(*identity);
+  if (const auto jobs = document.at("jobs")) page += jobs_rows(*jobs);
   const auto sync = document.at("sync");
   if (sync && flag_at(*link, "configured")) page += sync_rows(*sync);
   page += store_rows(*store);

@@ -56,6 +56,10 @@ inline constexpr Metric kMessagesGivenUp{"fieldpost_messages_given_up_total", "M
 // Of the identity.
 inline constexpr Metric kCertificateEnd{"fieldpost_certificate_not_after_seconds", "UTC second until which the device's certificate is valid.", "seconds", kGauge};
 
+// Of jobs.
+inline constexpr Metric kJobActive{"fieldpost_jobs_active", "Jobs in hand: 0 or 1.", "", kGauge};
+inline constexpr Metric kJobsEnded{"fieldpost_jobs_ended_total", "Jobs that ended, by status; CANCELED and TIMED_OUT by the cloud.", "", kCounter};
+
 // Of the process.
 inline constexpr Metric kCpu{"fieldpost_process_cpu_seconds_total", "CPU time of the agent, user and system.", "seconds", kCounter};
 inline constexpr Metric kResident{"fieldpost_process_resident_memory_bytes", "Resident memory of the agent.", "bytes", kGauge};

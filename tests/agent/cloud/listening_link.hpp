@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "agent/link/link.hpp"
+#include "agent/link/topic_filter.hpp"
 
 namespace fieldpost {
 
@@ -37,9 +38,18 @@ class ListeningLink final : public Link {
 
   /// To whoever has subscribed to that topic; it is a failure if nobody has.
   void say(const std::string& topic, const std::string& payload) {
-    const auto found = receivers_.find(topic);
-    ASSERT_NE(found, receivers_.end()) << "nobody listens on " << topic;
-    found->second(topic, payload);
+    bool heard = false;
+    for (const auto& [filter, receive] : receivers_) {
+      if (!topic_matches(filter, topic)) continue;
+      heard = true;
+      receive(topic, payload);
+    }
+    ASSERT_TRUE(heard) << "nobody listens on " << topic;
+  }
+
+  void become(LinkState state) {
+    up = state == LinkState::connected;
+    for (const auto& listener : listeners_) listener(state);
   }
 
   /// The same where the filter has a wildcard.

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Joins the job engine to the link, the configuration and what jobs may do to the agent.
+#pragma once
+
+#include "agent/cloud/mqtt_jobs.hpp"
+#include "agent/configuration/configuration.hpp"
+#include "agent/jobs/job_engine.hpp"
+#include "agent/local/status_document.hpp"
+
+namespace fieldpost {
+
+class WiredJobs {
+ public:
+  /// All lent, all outlive it.
+  WiredJobs(EventLoop& loop, Log& log, const Configuration& configuration, Link& link);
+
+  void start() { engine_.start(); }
+  void stop() { engine_.stop(); }
+  const JobEngine::Status& status() const { return engine_.status(); }
+  StatusDocument::Jobs document() const;
+
+ private:
+  JobSurroundings around_;
+  MqttJobs channel_;
+  JobFile file_;
+  JobEngine engine_;
+};
+
+}  // namespace fieldpost
