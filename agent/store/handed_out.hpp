@@ -46,6 +46,12 @@ class HandedOut {
     return std::nullopt;
   }
 
+  /// Of those beyond `after` up to `row`, whether they are still there or not.
+  bool any_left(Lane lane, std::int64_t after, std::int64_t row) const {
+    const std::vector<Range>& ranges = left_[place(lane)];
+    return std::any_of(ranges.begin(), ranges.end(), [=](const Range& range) { return range.last > after && range.first <= row; });
+  }
+
   /// If they are too many, the two that are nearest to each other become one, with what is between them.
   void note_left(Lane lane, Range range) {
     if (range.last < std::max<std::int64_t>(range.first, 1)) return;

@@ -26,12 +26,14 @@ std::uint64_t readings_in(const std::vector<EncodedSegment>& segments) {
 
 }  // namespace
 
-/// The oldest beyond `done` that never left the device, and those behind them up to the next that did.
+/// The oldest beyond `done` that never left the device, and those behind them up to the next that did; that may be acknowledged and
+/// gone by now, but a consumer has its number.
 Result<std::vector<OutboxTransaction::Row>> OutboxRewrite::rows_after(Lane lane, std::int64_t done, std::size_t count) {
   const HandedOut& handed_out = *work_.outbox_.handed_out_;
   while (true) {
     auto rows = TRY(work_.rows_of(lane, done, count));
-    const auto left = std::find_if(rows.begin(), rows.end(), [&](const Row& row) { return handed_out.left_until(lane, row.row).has_value(); });
+    std::int64_t before = rows.empty() ? 0 : rows[0].row - 1;
+    const auto left = std::find_if(rows.begin(), rows.end(), [&](const Row& row) { return handed_out.any_left(lane, std::exchange(before, row.row), row.row); });
     is_bounded_ = left != rows.end();
     if (is_bounded_ && left == rows.begin()) {
       done = *handed_out.left_until(lane, rows[0].row);

@@ -107,6 +107,15 @@ TEST_F(OutboxRewriteTest, MergesWhatLiesBetweenTheNewestThatWasSentAndTheBacklog
   }
 }
 
+TEST_F(OutboxRewriteTest, MergesNothingOverNumbersThatWereSentAndAreGone) {
+  insert_small(Lane::live, 300);
+  const auto all = rows(Lane::live);
+  handed_out_.note_left(Lane::live, {all[100].row, all[101].row});
+  for (const std::size_t i : {100U, 101U}) ASSERT_TRUE(apply({.acknowledged = {{Lane::live, all[i].row}}, .given_up = {}, .gaps = {}, .segments = {}}));
+  EXPECT_GT(merge_all(), 200U);
+  for (const OutboxRow& row : rows(Lane::live)) EXPECT_TRUE(row.header.seq < 101 || row.header.first_seq > 102) << row.header.first_seq << ' ' << row.header.seq;
+}
+
 TEST_F(OutboxRewriteTest, WaitsUntilAMessageIsFull) {
   insert_small(Lane::live, 5);
   EXPECT_EQ(merge_all(), 0U);
