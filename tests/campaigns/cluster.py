@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`./dev campaign cluster`: several agents send to a cluster of three RabbitMQ nodes over mutual TLS; after each outage, while their
+backlogs drain, one node is killed (SIGKILL); it comes back, and another is killed. Nothing durable may be lost.
+
+The agent knows one address of a broker (`[broker] url`), so a switch of TCP connections stands before the nodes, as an operator's load balancer
+would: who loses a connection comes back on another node. Per agent, tests/tools/history.py judges what arrived as in every other
+campaign: all that was durable, once in order, duplicates with the same content only. Limits of Debian's RabbitMQ 3.10, by which this is built:
+
+- MQTT 3.1.1 only (`[broker] mqtt_version = "3.1.1"`): no reason codes, so a refusal is a connection that ends.
+- A PUBACK comes when every queue that the message was routed to has confirmed it: a quorum queue when a majority of its nodes has it in
+  its log on disk. A message that no queue is bound for is acknowledged and gone, so the consumer's queue has to be there before the agents
+  are; it is a quorum queue by `mqtt.durable_queue_type = quorum` (the default is one node's, and its messages would be away with that node).
+- Retained messages stay on the node that took them. The agent needs none.
+- Client names are kept by agreement of the nodes, too: with two of three away nobody can connect. Nodes that start for the first time
+  at once may leave one out of that agreement, and the end of another then keeps clients from connecting ("client ID registration timed
+  out"), and that node from starting: so they are started one after the other.
+"""
+
+import argparse
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from tests.campaigns import cluster_nodes  # noqa: E402
+from tests.tools import history as judge  # noqa: E402
+from tests.tools import schema  # noqa: E402
+from tests.tools.agent import Agent, find_binary, ramp_source  # noqa: E402
+from tests.tools.certificates import CertificateAuthority  # noqa: E402
+from tests.tools.child import boot_seconds, wait_until  # noqa: E402
+from tests.tools.consumer import Consumer  # noqa: E402
+from tests.tools.delivery import Delivery  # noqa: E402
+from tests.tools.scratch import Scratch  # noqa: E402
+
+FLUSH_SECONDS = 0.1
+PATIENCE = 180
+# From the first message after the outage on: in a full window, or anywhere in the drain of an agent that sends slowly.
+KILL_WITHIN_SECONDS = (0.1, 4.0)
+
+
+def main():
+    arguments = parse_arguments()
+    reason = cluster_nodes.unavailable_because()
+    if reason:
+        print(f"SKIPPED: {reason}")
+        return 1
+    try:
+        binary = Path(arguments.binary) if arguments.binary else find_binary()
+    except FileNotFoundError as error:
+        sys.exit(f"cluster: {error}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("cluster: ended by SIGTERM"))
+    seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
+    print(f"seed {seed} (repeat with --seed {seed}), {arguments.count} nodes killed, {arguments.agents} agents, {binary}", flush=True)
+    with Scratch("cluster") as scratch:
+        figures, violations = campaign(binary, scratch, arguments, random.Random(seed))
+        for violation in violations[:20]:
+            print(f"violation: {violation}")
+        if violations:
+            print(f"logs are left in {scratch.keep()}")
+    print(" ".join(f"{key}={value}" for key, value in figures.items()) + f" violations={len(violations)}")
+    return 1 if violations else 0
+
+
+def parse_arguments(words=None):
+    parser = argparse.ArgumentParser(prog="./dev campaign cluster", description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--seed", type=int, help="default: random, printed")
+    parser.add_argument("--count", type=int, default=6, help="nodes killed, one after the other (6)")
+    parser.add_argument("--agents", type=int, default=4, help="(4)")
+    parser.add_argument("--series", type=int, default=20, help="ramps of each, read every 100 ms (20)")
+    parser.add_argument("--outage", type=float, default=15.0, help="seconds without a network before each kill (15)")
+    parser.add_argument("--rate", default="40KiB", help="what every other agent may send in a second, so that a drain takes its time (40KiB)")
+    parser.add_argument("--binary", help="agent to run; default: FIELDPOST_BINARY, else the built one")
+    return parser.parse_args(words)
+
+
+def campaign(binary, scratch, arguments, chance):
+    authority = CertificateAuthority(scratch.folder("ca"))
+    names = [f"proof-{number}" for number in range(1, arguments.agents + 1)]
+    figures, violations = Counter(), []
+    with cluster_nodes.RabbitCluster(scratch.folder("nodes"), authority, ["consumer", *names]) as cluster, \
+            Consumer(cluster.consumers, authority.client("consumer")) as consumer:
+        print(f"  the cluster is up after {cluster.started_in:.0f} s", flush=True)
+        agents = [Agent(binary, scratch.folder(name), name=name, broker=cluster.devices, certificate=authority.client(name), flush_interval=FLUSH_SECONDS,
+                        sections={**ramp_source(series=arguments.series), "self": {"enabled": False},
+                                  "broker": {"mqtt_version": "3.1.1", "acknowledge_timeout": "10s", "backoff_max": "3s"},
+                                  **({"sync": {"bytes_per_second_max": arguments.rate}} if number % 2 else {})})
+                  for number, name in enumerate(names)]
+        try:
+            for agent in agents:
+                agent.start()
+            for agent in agents:
+                agent.wait_for_log("link up", seconds=PATIENCE)
+            before = None
+            for number in range(1, arguments.count + 1):
+                victim = chance.choice([node for node in cluster.nodes if node is not before])
+                found = kill_one(cluster, victim, agents, consumer, arguments.outage, chance)
+                print(f"  kill {number}: node {victim.number}, " + " ".join(f"{key}={value}" for key, value in found.items()), flush=True)
+                violations += shortcomings(number, found)
+                add(figures, found)
+                before = victim
+            for agent in agents:
+                Delivery(agent, consumer).settle(PATIENCE)
+        except (TimeoutError, RuntimeError) as error:
+            return figures, violations + [str(error)]
+        finally:
+            for agent in agents:
+                agent.abandon()
+        arrivals = consumer.snapshot()
+        figures["consumer_connects"] = consumer.connects
+    for agent in agents:
+        found, said = judged(agent, arrivals)
+        violations += said
+        add(figures, found)
+    return {"agents": arguments.agents, **figures}, violations
+
+
+def add(total, found):
+    """Sums, but the worst of what is a maximum or a minimum."""
+    for key, value in found.items():
+        if key.endswith("_max_ms"):
+            total[key] = max(total.get(key, value), value)
+        elif key.endswith("_min"):
+            total[key] = min(total.get(key, value), value)
+        else:
+            total[key] = total.get(key, 0) + value
+
+
+def kill_one(cluster, victim, agents, consumer, outage, chance):
+    """An outage, a drain, and in its midst the end of a node; then it comes back."""
+    deliveries = [Delivery(agent, consumer) for agent in agents]
+    cluster.devices.switch.close()
+    time.sleep(outage)
+    before = consumer.count
+    cluster.devices.switch.open()
+    consumer.wait_for_count(before + 1, PATIENCE, "the first message after the outage")
+    time.sleep(chance.uniform(0, chance.choice(KILL_WITHIN_SECONDS)))
+    broken = cluster.devices.switch.live[victim.mqtt_port]
+    victim.kill()
+    killed = boot_seconds()
+    wanted = [delivery.missing() for delivery in deliveries]
+    for delivery, missing in zip(deliveries, wanted):
+        wait_until(lambda d=delivery, m=missing: not m & d.missing(), PATIENCE, "what waited when a node was killed", every=0.3)
+    drained = boot_seconds()
+    victim.start()
+    victim.wait_up()
+    return {"kills": 1, "connections_broken": broken, "segments_waiting_at_kill_min": sum(map(len, wanted)),
+            "drained_after_max_ms": round((drained - killed) * 1000), "node_back_after_max_ms": round((boot_seconds() - drained) * 1000)}
+
+
+def shortcomings(number, found):
+    """Of the trial itself: a kill that meets nothing proves nothing."""
+    if found["segments_waiting_at_kill_min"] == 0:
+        return [f"kill {number}: nothing waited any more, so it met no drain"]
+    return []
+
+
+def judged(agent, arrivals):
+    of_agent = [arrival for arrival in arrivals if arrival.topic.split("/")[1] == agent.name]
+    verdict = judge.check(judge.History(agent.runs, of_agent, FLUSH_SECONDS))
+    said = [f"{agent.name}: {violation}" for violation in verdict.violations + schema.violations(of_agent)]
+    return {"messages": len(of_agent), "readings": verdict.figures["ramp_received"], "lost": verdict.figures["lost"] + verdict.figures["missing_values"],
+            "duplicates": verdict.figures["duplicates"], "order_violations": verdict.figures["order_violations"]}, said
+
+
+if __name__ == "__main__":
+    sys.exit(main())
