@@ -29,6 +29,7 @@ std::uint32_t u8(Bytes bytes, std::size_t at) { return std::to_integer<std::uint
 std::uint32_t u16(Bytes bytes, std::size_t at) { return u8(bytes, at) << 8U | u8(bytes, at + 1); }
 std::uint32_t u32(Bytes bytes, std::size_t at) { return u16(bytes, at) << 16U | u16(bytes, at + 2); }
 std::uint32_t u32_little(Bytes bytes, std::size_t at) { return __builtin_bswap32(u32(bytes, at)); }
+std::uint64_t u64_little(Bytes bytes, std::size_t at) { return std::uint64_t{u32_little(bytes, at + 4)} << 32U | u32_little(bytes, at); }
 
 /// SQLite's: the high group first, the ninth byte whole. Moves `at` behind it; false at the end of the bytes.
 bool varint(Bytes bytes, std::size_t& at, std::uint64_t& value) {
@@ -65,13 +66,16 @@ std::optional<DamagedFile::Cell> cell_at(Bytes page, std::size_t begin) {
   const std::size_t record = at;
   if (!varint(page, at, header) || !varint(page, at, key) || !varint(page, at, type)) return std::nullopt;
   if (header != at - record || key != 0 || !is_magic(page, at) || at + 16 > page.size()) return std::nullopt;
-  const std::uint64_t bytes = std::uint64_t{u32_little(page, at + 12)} + (u8(page, at + 4) == 1 ? kSegmentHeaderBytes : kSegmentHeaderBytesMax);
+  const std::size_t version = u8(page, at + 4);
+  if (version >= kSegmentHeaderBytesOf.size()) return std::nullopt;
+  const std::uint64_t bytes = std::uint64_t{u32_little(page, at + 12)} + kSegmentHeaderBytesOf[version];
   if (bytes > kSegmentBytesMax || type != 12 + 2 * bytes || payload != header + bytes || static_cast<std::int64_t>(row) <= 0) return std::nullopt;
   const std::size_t local = local_bytes(static_cast<std::size_t>(payload));
   const std::size_t end = record + local + (local < payload ? 4 : 0);
-  if (end > page.size()) return std::nullopt;
+  if (end > page.size() || at + 36 > end) return std::nullopt;
   return DamagedFile::Cell{.row = static_cast<std::int64_t>(row), .begin = begin, .body = at, .local = local - static_cast<std::size_t>(header),
-                           .bytes = static_cast<std::size_t>(bytes)};
+                           .bytes = static_cast<std::size_t>(bytes), .version = static_cast<std::uint8_t>(version),
+                           .lane = static_cast<std::uint8_t>(u8(page, at + 5)), .epoch = u64_little(page, at + 20), .seq = u64_little(page, at + 28)};
 }
 
 constexpr std::uint32_t kPropertyRoot = 2;
@@ -93,10 +97,13 @@ bool read_at(const FileDescriptor& file, std::uint64_t at, std::span<std::byte> 
   }
 }
 
+/// A log that is a link was renamed with its outbox; the name that it points to may be that of the log of the new one by now.
+enum class Links : std::uint8_t { follow, refuse };
+
 /// 0: there is none.
-Result<std::uint64_t> bytes_of(const std::string& path) {
+Result<std::uint64_t> bytes_of(const std::string& path, Links links) {
   struct stat found {};
-  if (::stat(path.c_str(), &found) != 0) {
+  if ((links == Links::follow ? ::stat(path.c_str(), &found) : ::lstat(path.c_str(), &found)) != 0) {
     if (errno == ENOENT || errno == ENOTDIR) return std::uint64_t{0};
     return errno_error("find " + path, errno);
   }
@@ -130,7 +137,7 @@ struct LogSum {
 }  // namespace
 
 Result<DamagedFile> DamagedFile::open(const std::string& path) {
-  const std::uint64_t bytes = TRY(bytes_of(path));
+  const std::uint64_t bytes = TRY(bytes_of(path, Links::follow));
   if (bytes == 0) return Error{ErrorKind::NotPresent, "there is no " + path};
   DamagedFile damaged{TRY(open_to_read(path))};
   damaged.pages_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(bytes / kPageBytes, kPagesMax));
@@ -142,7 +149,7 @@ Result<DamagedFile> DamagedFile::open(const std::string& path) {
 Result<void> DamagedFile::read_log(const std::string& path) {
   std::array<std::byte, kFrameHeader + kPageBytes> frame{};
   const auto header = std::span{frame}.first(kLogHeader);
-  if (TRY(bytes_of(path)) == 0) return {};
+  if (TRY(bytes_of(path, Links::refuse)) == 0) return {};
   log_ = TRY(open_to_read(path));
   if (!read_at(log_, 0, header)) return {};
   constexpr std::uint32_t kMagic = 0x377F0682;

@@ -33,6 +33,11 @@ class DamagedFile {
     std::size_t body = 0;     ///< of the body
     std::size_t local = 0;    ///< bytes of the body in this page; the rest is in a chain of pages
     std::size_t bytes = 0;    ///< of the whole body, as the segment says itself
+    // What else it says, before its CRC has been looked at.
+    std::uint8_t version = 0;
+    std::uint8_t lane = 0;
+    std::uint64_t epoch = 0;
+    std::uint64_t seq = 0;
   };
   using Page = std::array<std::byte, kPageBytes>;
 

@@ -148,6 +148,10 @@ class OutboxDatabase {
   /// The oldest seq of this epoch that waits; 0 if none does.
   Result<std::uint64_t> oldest_waiting();
 
+  /// True if a whole body waits of which the short rows know nothing: pages of theirs were lost, and SQLite walks what is left
+  /// without complaint. Blocks: as long as reading all leaves of the tree of bodies takes
+  bool misses_rows();
+
   /// Starts counting from 1 again. What waits keeps its identity. In the same transaction it is noted which
   /// epoch the marks outside bear, and what of it is known to be lost, so that a crash before the marks are
   /// written makes nobody report it twice.

@@ -9,6 +9,8 @@
 namespace fieldpost {
 namespace {
 
+static_assert(OutboxDatabase::kThinRowsMax <= kSegmentPartsMax, "no more come of a run than it had");
+
 /// Runs that thinning would make hardly smaller (summaries, seldom readings) which one transaction looks at before it drops.
 constexpr int kThinAttemptsMax = 4;
 
@@ -81,9 +83,14 @@ Result<void> OutboxRewrite::replace(Lane lane, std::vector<EncodedSegment>& fres
     if (work_.outbox_.failures_->is_given_up(row.row)) return Error{ErrorKind::Io, "a body cannot be removed"};
   }
   const std::size_t before = taken_.size() - fresh.size();
+  SegmentHeader::Part part;
+  if (fresh.size() > 1) {
+    part = {.first_seq = taken_.front().meta.first_seq, .last_seq = taken_.back().meta.seq, .of = static_cast<std::uint8_t>(fresh.size())};
+  }
   for (std::size_t i = 0; i < fresh.size(); ++i) {
     const Row& place = taken_[before + i];
-    renumber_segment(fresh[i].bytes, fresh[i].header, taken_[i == 0 ? 0 : before + i].meta.first_seq, place.meta.seq);
+    part.number = static_cast<std::uint8_t>(i + 1);
+    renumber_segment(fresh[i].bytes, fresh[i].header, taken_[i == 0 ? 0 : before + i].meta.first_seq, place.meta.seq, part);
     TRY(work_.insert_at(place.row, fresh[i]));
     TRY(work_.note_merged(place.row, fresh[i].header));
   }

@@ -72,8 +72,9 @@ Result<std::optional<OutboxOutcome>> Salvage::step(OutboxDatabase& outbox, Failu
     if (opened) file_.emplace(std::move(*opened));
     is_open_ = true;
   }
-  if (file_ && !is_surveyed_ && !is_given_up) {
-    is_surveyed_ = file_->survey(kPagesAStep);
+  if (file_ && !knows_runs_ && !is_given_up) {
+    knows_used_ = knows_used_ || file_->survey(kPagesAStep);
+    knows_runs_ = knows_used_ && runs_.survey(*file_, kPagesAGlance);
     return nothing;
   }
   const std::uint64_t end_of_file = file_ && !is_given_up ? file_->pages() * std::uint64_t{DamagedFile::kPageBytes} : 0;
@@ -124,6 +125,8 @@ Result<void> Salvage::take(OutboxTransaction& work, std::int64_t slack_pages, st
   ReadFailures& failures = *work.outbox_.failures_;
   if (header->epoch == lost_.epoch && header->seq < oldest() && !failures.is_given_up(cell.row)) return {};
   if (header->epoch == lost_.unsure_epoch && header->seq > lost_.unsure_after) return {};
+  const auto verdict = runs_.judge(*header);
+  if (verdict == ThinnedRuns::Verdict::leave) return {};
   if (!TRY(make_place(work, cell.row, *header, progress))) return {};
 
   // By the ordinary rule of the quota; only row and numbers are those of before.
@@ -142,7 +145,7 @@ Result<void> Salvage::take(OutboxTransaction& work, std::int64_t slack_pages, st
   ++progress.segments;
   progress.readings += header->readings();
   std::uint64_t& missing = progress.missing[index(header->lane)];
-  if (is_counted(header->epoch, header->seq)) missing -= std::min<std::uint64_t>(missing, header->readings());
+  if (is_counted(header->epoch, header->seq) && verdict == ThinnedRuns::Verdict::take) missing -= std::min<std::uint64_t>(missing, header->readings());
   return {};
 }
 

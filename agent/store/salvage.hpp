@@ -12,6 +12,7 @@
 
 #include "agent/store/damaged_file.hpp"
 #include "agent/store/outbox_transaction.hpp"
+#include "agent/store/thinned_runs.hpp"
 #include "platform/result.hpp"
 
 namespace fieldpost {
@@ -21,6 +22,7 @@ class Salvage {
   // What one step reads at most, but for one segment; it holds one segment at a time.
   static constexpr std::size_t kPagesAStep = 256;
   static constexpr std::size_t kBytesAStep = 256 << 10;
+  static constexpr std::size_t kPagesAGlance = 1'024;  ///< where bodies are not read, but of parts
   /// Steps in a row that may fail, before what is left is given up and told as lost. There is one a flush then, so it takes long.
   static constexpr int kFailuresMax = 360;
   /// Steps since the latest commit that failed, and those of them for want of room; who calls step() counts them, whatever becomes of
@@ -87,8 +89,10 @@ class Salvage {
   Progress progress_;
   std::optional<std::int64_t> odd_distance_;
   std::optional<DamagedFile> file_;
+  ThinnedRuns runs_;
   bool is_open_ = false;
-  bool is_surveyed_ = false;
+  bool knows_used_ = false;
+  bool knows_runs_ = false;
   bool is_done_ = false;
 };
 

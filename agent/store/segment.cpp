@@ -19,13 +19,16 @@ namespace {
 constexpr std::uint32_t kMagic = 0x47535046;  // "FPSG"
 constexpr std::uint8_t kVersion = 1;
 constexpr std::uint8_t kVersionMerged = 2;  // what bears more than its own number
+constexpr std::uint8_t kVersionPart = 3;
 constexpr std::uint8_t kThinned = 1;        // flag
 constexpr std::uint8_t kStored = 0;
 constexpr std::uint8_t kZstd = 1;
+constexpr std::size_t kVersionAt = 4;
 constexpr std::size_t kCrcAt = 8;
 constexpr std::size_t kCrcBytes = 4;
 constexpr std::size_t kSeqAt = 28;
 constexpr std::size_t kFirstSeqAt = 84;
+constexpr std::size_t kPartAt = 92;
 constexpr std::size_t kBootIdCharacters = 36;
 
 Error malformed(const char* what) { return Error{ErrorKind::Malformed, std::string{"segment: "} + what}; }
@@ -36,6 +39,13 @@ std::uint32_t crc_of(std::span<const std::byte> segment) {
 
 void write_at(std::span<std::byte> bytes, std::size_t at, std::size_t count, std::uint64_t number) {
   for (std::size_t i = 0; i < count; ++i) bytes[at + i] = static_cast<std::byte>((number >> (8 * i)) & 0xFFU);
+}
+
+void write_part(std::span<std::byte> bytes, const SegmentHeader::Part& part) {
+  write_at(bytes, kPartAt, 8, part.first_seq);
+  write_at(bytes, kPartAt + 8, 8, part.last_seq);
+  bytes[kPartAt + 16] = std::byte{part.number};
+  bytes[kPartAt + 17] = std::byte{part.of};
 }
 
 constexpr bool has_dash(std::size_t position) {
@@ -97,7 +107,7 @@ Result<Frame> read_frame(std::span<const std::byte> bytes) {
   frame.compression = in.u8();
   const std::uint8_t flags = in.u8();
   if (in.u32() != crc_of(bytes)) return malformed("the CRC is wrong");
-  if (version != kVersion && version != kVersionMerged) return malformed("a version that is not known here");
+  if (version < kVersion || version > kVersionPart) return malformed("a version that is not known here");
   if (lane >= kLanes.size() || frame.compression > kZstd || flags > (version == kVersion ? 0 : kThinned)) return malformed("a field is out of range");
   const std::size_t stored_bytes = in.u32();
   frame.body_bytes = in.u32();
@@ -113,8 +123,17 @@ Result<Frame> read_frame(std::span<const std::byte> bytes) {
   frame.header.boot = boot_text(in);
   frame.header.first_seq = version == kVersion ? frame.header.seq : in.u64();
   frame.header.is_thinned = flags == kThinned;
+  if (version == kVersionPart) {
+    auto& part = frame.header.part;
+    part.first_seq = in.u64();
+    part.last_seq = in.u64();
+    part.number = in.u8();
+    part.of = in.u8();
+    const bool is_one = frame.header.is_thinned && 1 <= part.number && part.number <= part.of && 2 <= part.of && part.of <= kSegmentPartsMax;
+    if (!is_one || part.first_seq > frame.header.first_seq || part.last_seq < frame.header.seq) return malformed("a part of nothing");
+  }
   if (in.failed() || frame.header.first_seq > frame.header.seq) return malformed("a number is out of range");
-  frame.body = bytes.subspan(version == kVersion ? kSegmentHeaderBytes : kSegmentHeaderBytesMax);
+  frame.body = bytes.subspan(kSegmentHeaderBytesOf[version]);
   if (frame.body.size() != stored_bytes) return malformed("the body's length is wrong");
   if (frame.body_bytes > kSegmentBodyBytesMax) return malformed("the body is too long");
   if (frame.compression == kStored && frame.body_bytes != stored_bytes) return malformed("the body's length is wrong");
@@ -166,7 +185,8 @@ Result<std::vector<std::byte>> encode_segment(const SegmentHeader& header, const
   const bool is_merged = header.is_thinned || (header.first_seq != 0 && header.first_seq != header.seq);
   ByteWriter out;
   out.u32(kMagic);
-  out.u8(is_merged ? kVersionMerged : kVersion);
+  const std::uint8_t version = header.part.of > 0 ? kVersionPart : is_merged ? kVersionMerged : kVersion;
+  out.u8(version);
   out.u8(static_cast<std::uint8_t>(header.lane));
   out.u8(compressed ? kZstd : kStored);
   out.u8(header.is_thinned ? kThinned : 0);
@@ -183,9 +203,12 @@ Result<std::vector<std::byte>> encode_segment(const SegmentHeader& header, const
   out.u32(header.gaps);
   for (const std::uint8_t byte : *boot) out.u8(byte);
   if (is_merged) out.u64(header.first_seq == 0 ? header.seq : header.first_seq);
+  constexpr std::array<std::byte, kSegmentHeaderBytesMax - kPartAt> kPart{};
+  if (version == kVersionPart) out.bytes(kPart);
   out.bytes(stored);
 
   std::vector<std::byte> bytes = std::move(out).take();
+  if (version == kVersionPart) write_part(bytes, header.part);
   write_at(bytes, kCrcAt, kCrcBytes, crc_of(bytes));
   return bytes;
 }
@@ -201,7 +224,13 @@ Result<std::vector<std::byte>> encode_segment(const SegmentHeader& header, const
                                             .gaps = content.gaps});
 }
 
-void renumber_segment(std::vector<std::byte>& bytes, SegmentHeader& header, std::uint64_t first_seq, std::uint64_t seq) {
+void renumber_segment(std::vector<std::byte>& bytes, SegmentHeader& header, std::uint64_t first_seq, std::uint64_t seq, const SegmentHeader::Part& part) {
+  if (part.of > 0) {
+    bytes.insert(bytes.begin() + kPartAt, kSegmentHeaderBytesMax - kPartAt, std::byte{});
+    bytes[kVersionAt] = std::byte{kVersionPart};
+    write_part(bytes, part);
+    header.part = part;
+  }
   header.first_seq = first_seq;
   header.seq = seq;
   write_at(bytes, kSeqAt, sizeof seq, seq);

@@ -5,6 +5,7 @@
 // described in agent/store/README.md.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -25,7 +26,10 @@ using Epoch = std::uint64_t;
 
 // Bounds of the format. A content beyond them is refused by encode_segment() and split by the store.
 inline constexpr std::size_t kSegmentHeaderBytes = 84;  ///< of version 1; version 2 has first_seq behind it
-inline constexpr std::size_t kSegmentHeaderBytesMax = 92;
+inline constexpr std::size_t kSegmentHeaderBytesMax = 110;
+/// By version: 0 is none. Version 3 is a part of what was thinned into several.
+inline constexpr std::array<std::size_t, 4> kSegmentHeaderBytesOf{0, kSegmentHeaderBytes, 92, kSegmentHeaderBytesMax};
+inline constexpr std::uint8_t kSegmentPartsMax = 64;
 inline constexpr std::size_t kSegmentBytesMax = 4U << 20U;  ///< header and stored body
 inline constexpr std::size_t kSegmentBodyBytesMax = 16U << 20U;  ///< before compression
 inline constexpr std::size_t kSegmentSamplesMax = 131'072;
@@ -75,6 +79,16 @@ struct SegmentHeader {
   /// handed out. Else it is seq; a 0 given to encode_segment() means that, too.
   std::uint64_t first_seq = 0;
   bool is_thinned = false;  ///< its summaries were made of samples for want of room; a gap tells of how many
+  /// What was thinned into several shares its readings among them all, while each names only some of the numbers. So each says
+  /// which one it is, and which numbers of its lane they stand for together. `of` is 0 where one stands for all.
+  struct Part {
+    std::uint64_t first_seq = 0;
+    std::uint64_t last_seq = 0;
+    std::uint8_t number = 0;  ///< from 1
+    std::uint8_t of = 0;
+    friend bool operator==(const Part&, const Part&) = default;
+  };
+  Part part;
   Lane lane{};
   BootId boot;     ///< 36 characters, as the kernel writes it
   BootTime first;  ///< time of the earliest reading; of a summary, its start
@@ -104,8 +118,8 @@ struct SegmentContent {
 Result<std::vector<std::byte>> encode_segment(const SegmentHeader& header,
                                               const SegmentContent& content);
 
-/// Gives a segment of version 2 other numbers.
-void renumber_segment(std::vector<std::byte>& bytes, SegmentHeader& header, std::uint64_t first_seq, std::uint64_t seq);
+/// Gives a segment of version 2 other numbers, and makes it a part if `part` is one (then it is of version 3).
+void renumber_segment(std::vector<std::byte>& bytes, SegmentHeader& header, std::uint64_t first_seq, std::uint64_t seq, const SegmentHeader::Part& part);
 
 /// Checks the CRC first, then every length before it is believed.
 /// Errors: Malformed

@@ -119,6 +119,7 @@ class StoreDisk {
   Result<std::optional<OutboxOutcome>> step_salvage();
   void note_salvage();
   LaneCounts waiting() const;
+  bool waits_for_less() const;
   Result<void> begin_epoch(const std::vector<Gap>& lost, const OutboxMoment& moment);
   Result<void> settle_doubt(DiskWork& work);
   Result<void> try_once(DiskWork& work);

@@ -48,6 +48,10 @@ Result<void> StoreDisk::settle_epoch(DiskWork& work) {
   const std::uint64_t newest = outbox_->newest_seq();
   const bool marks_agree = marks_ && marks_->epoch == epoch && marks_->newest_seq <= newest &&
                            newest - marks_->newest_seq <= kUnannouncedMax && outbox_->bears_all_since(marks_->newest_seq);
+  // Less than the marks say may wait because the marks of the last commit were not written any more.
+  if (marks_ && marks_->epoch == epoch && waits_for_less() && outbox_->misses_rows()) {
+    return Error{ErrorKind::Malformed, "the outbox has segments that its rows do not name"};
+  }
   // A commit of this process that was not known to have happened, and so was not marked.
   const bool is_doubt = doubtful_ && doubtful_->epoch == epoch && doubtful_->outcome.newest_seq == newest;
   const bool agree = epoch != 0 && (marks_agree || is_doubt) && state_->state().epoch == epoch;
@@ -121,6 +125,11 @@ LaneCounts StoreDisk::waiting() const {
   if (!salvage_) return waits;
   for (const Lane lane : kLanes) waits[index(lane)].readings += salvage_->missing()[index(lane)];
   return waits;
+}
+
+bool StoreDisk::waits_for_less() const {
+  const LaneCounts waits = waiting();
+  return std::any_of(kLanes.begin(), kLanes.end(), [&](Lane lane) { return waits[index(lane)].readings < last_known_waiting_[index(lane)].readings; });
 }
 
 /// What is lost of an outbox that was set aside shows when all that is whole has come back; until then nothing is told. If the

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Reference decoder of Fieldpost's native segment, versions 1 and 2. The format is described byte by byte in
+"""Reference decoder of Fieldpost's native segment, versions 1 to 3. The format is described byte by byte in
 agent/store/README.md; this was written from that text and shares no code with the agent.
 
 As a program: fieldpost_segment.py FILE... prints one JSON document a segment. As a module: decode(bytes).
@@ -20,6 +20,8 @@ SEVERITIES = ("info", "warn", "critical", "resolved")
 CAUSES = ("quota", "age", "damage", "memory", "oversize", "refused", "thinned")
 HEADER = struct.Struct("<4sBBBBIIIQQqqIIII16s")
 FIRST_SEQ = struct.Struct("<Q")
+PART = struct.Struct("<QQBB")
+PARTS_MAX = 64
 BODY_BYTES_MAX = 16 << 20
 
 
@@ -280,13 +282,20 @@ def decode(data):
         raise Malformed("does not begin with FPSG")
     if crc != crc32c(data[:8] + data[12:]):
         raise Malformed("the CRC is wrong")
-    if version not in (1, 2) or lane >= len(LANES) or compression > 1 or flags > version - 1:
+    if version not in (1, 2, 3) or lane >= len(LANES) or compression > 1 or flags > (version > 1) or (version == 3 and not flags):
         raise Malformed("a version or field that is not known here")
     first_seq, start = seq, HEADER.size
-    if version == 2:
-        if len(data) < HEADER.size + FIRST_SEQ.size:
+    part = None
+    if version > 1:
+        if len(data) < HEADER.size + FIRST_SEQ.size + (PART.size if version == 3 else 0):
             raise Malformed("too short")
         (first_seq,), start = FIRST_SEQ.unpack_from(data, HEADER.size), HEADER.size + FIRST_SEQ.size
+    if version == 3:
+        run_first, run_last, number, of = PART.unpack_from(data, start)
+        start += PART.size
+        if not 1 <= number <= of or not 2 <= of <= PARTS_MAX or run_first > first_seq or run_last < seq:
+            raise Malformed("a part of nothing")
+        part = {"number": number, "of": of, "first_seq": run_first, "last_seq": run_last}
     if first_seq > seq:
         raise Malformed("a number is out of range")
     body = data[start:]
@@ -298,7 +307,8 @@ def decode(data):
         raise Malformed("the body's length is wrong")
     reader = _Reader(body)
     text = boot.hex()
-    segment = {"epoch": f"{epoch:016x}", "seq": seq, "first_seq": first_seq, "thinned": bool(flags), "lane": LANES[lane], "first": first, "last": last,
+    segment = {"epoch": f"{epoch:016x}", "seq": seq, "first_seq": first_seq, "thinned": bool(flags), "part": part,
+               "lane": LANES[lane], "first": first, "last": last,
                "boot": "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))}
     try:
         segment["series"] = _series(reader)

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <map>
 #include <random>
 #include <set>
@@ -126,6 +127,22 @@ TEST_F(DamagedFileTest, ReadsALogUpToItsFirstBadFrame) {
   const Bodies found = found_in("killed.db");
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found.begin()->second.second, before[0].bytes);
+}
+
+/// It was renamed with its outbox, and the name that it points to is that of the log of the new one.
+TEST_F(DamagedFileTest, TakesNoLogForItsOwnThatIsOnlyALink) {
+  insert(Lane::live, 50);
+  ASSERT_TRUE(outbox_->write_through());
+  const auto before = rows(Lane::live);
+  put("killed.db", directory_.read("outbox.db"));
+  insert(Lane::live, 60);
+  std::filesystem::create_symlink("outbox.db-wal", directory_.file("killed.db-wal"));
+  const Bodies found = found_in("killed.db");
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found.begin()->second.second, before[0].bytes);
+  std::filesystem::create_symlink("endless.db-wal", directory_.file("endless.db-wal"));
+  put("endless.db", directory_.read("killed.db"));
+  EXPECT_EQ(found_in("endless.db").size(), 1U);
 }
 
 /// As a fuzz target would: any damage of the database and its log. Nothing crashes, all ends, and what bears a right CRC is what

@@ -11,6 +11,7 @@ class OutboxRewriteTest : public OutboxTest {
  protected:
   void SetUp() override {
     OutboxTest::SetUp();
+    series_of_run_ = {series_};
     options_.message_bytes_max = 20'000;
     options_.merge_segments_min = 1;
     open();
@@ -22,7 +23,7 @@ class OutboxRewriteTest : public OutboxTest {
     SegmentBuilder::Identity identity{.epoch = outbox_->epoch(), .seq = outbox_->newest_seq(), .boot = moment_.boot};
     for (int i = 0; i < segments; ++i) {
       Batch batch;
-      for (int j = 0; j < samples; ++j, ++time_) batch.add(Sample{series_, value_of(time_), BootTime{seconds{time_}}, Quality::good});
+      for (int j = 0; j < samples; ++j, ++time_) batch.add(Sample{series_of_run_[static_cast<std::size_t>(time_) % series_of_run_.size()], value_of(time_), BootTime{seconds{time_}}, Quality::good});
       Gap none;
       for (auto& segment : builder_.build(lane, batch, identity, none)) change.segments.push_back(std::move(segment));
       if (change.segments.size() < 20 && i + 1 < segments) continue;
@@ -53,6 +54,7 @@ class OutboxRewriteTest : public OutboxTest {
   }
 
   std::int64_t time_ = 0;
+  std::vector<SeriesId> series_of_run_;
 };
 
 TEST_F(OutboxRewriteTest, MergesToFullMessagesAndKeepsEverySampleAndItsPlace) {
@@ -206,6 +208,41 @@ TEST_F(OutboxRewriteTest, ThinsTheOldestBeforeItDropsAndTellsHowMany) {
   ASSERT_TRUE(apply({.acknowledged = {{Lane::event, report[0].row}}, .given_up = {}, .gaps = {}, .segments = {}}));
   for (const Gap& gap : reported()) told += gap.readings;
   EXPECT_EQ(told, in_summaries);
+}
+
+TEST_F(OutboxRewriteTest, ThinsIntoPartsThatSayWhichTheyAreAndWhatTheyStandForTogether) {
+  options_.quota_bytes = OutboxDatabase::kQuotaBytesMin;
+  options_.thin_window = seconds{60};
+  options_.message_bytes_max = 10'000;
+  open();
+  for (int i = 1; i < 8; ++i) {
+    Series series;
+    series.name = "node_thing" + std::to_string(i) + "_total";
+    series_of_run_.push_back(table_.add(series).value());
+  }
+  insert_small(Lane::bulk, 800, 20, [](std::int64_t i) { return static_cast<std::int64_t>(static_cast<std::uint64_t>(i + 1) * 6364136223846793005ULL >> 2U); });
+  SegmentHeader::Part before;
+  std::uint64_t newest = 0;
+  int runs = 0;
+  for (const OutboxRow& row : rows(Lane::bulk)) {
+    const auto& part = row.header.part;
+    if (newest == 0 && part.number > 1) continue;  // those before it were dropped
+    if (before.number != before.of) {
+      EXPECT_EQ(part.first_seq, before.first_seq);
+      EXPECT_EQ(part.last_seq, before.last_seq);
+    }
+    EXPECT_EQ(part.of > 0, row.header.is_thinned);
+    if (part.of > 0) {
+      EXPECT_EQ(part.number, before.number == before.of ? 1 : before.number + 1);
+      EXPECT_EQ(row.header.first_seq == part.first_seq, part.number == 1);
+      EXPECT_EQ(row.header.seq == part.last_seq, part.number == part.of);
+      runs += part.number == part.of ? 1 : 0;
+    }
+    EXPECT_GT(row.header.first_seq, newest);
+    newest = row.header.seq;
+    before = part;
+  }
+  EXPECT_GT(runs, 3);
 }
 
 TEST_F(OutboxRewriteTest, DropsWhatCannotBeThinnedAnyFurther) {

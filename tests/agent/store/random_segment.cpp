@@ -47,6 +47,11 @@ class Maker {
     if (below(3) == 0) {  // made of several
       header.first_seq -= std::min(header.seq, below(1'000));
       header.is_thinned = below(2) == 0;
+      if (header.is_thinned && below(2) == 0) {
+        const auto of = static_cast<std::uint8_t>(2 + below(kSegmentPartsMax - 1));
+        header.part = {.first_seq = header.first_seq - std::min(header.first_seq, below(100)), .last_seq = header.seq + std::min(~header.seq, below(100)),
+                       .number = static_cast<std::uint8_t>(1 + below(of)), .of = of};
+      }
     }
     return made;
   }
@@ -276,7 +281,7 @@ std::string difference(const SegmentContent& a, const SegmentContent& b) {
 }
 
 std::string difference(const SegmentHeader& a, const SegmentHeader& b) {
-  const bool equal = a.epoch == b.epoch && a.seq == b.seq && a.first_seq == b.first_seq && a.is_thinned == b.is_thinned && a.lane == b.lane && a.boot == b.boot && a.first == b.first &&
+  const bool equal = a.epoch == b.epoch && a.seq == b.seq && a.first_seq == b.first_seq && a.is_thinned == b.is_thinned && a.part == b.part && a.lane == b.lane && a.boot == b.boot && a.first == b.first &&
                      a.last == b.last && a.samples == b.samples && a.summaries == b.summaries && a.events == b.events &&
                      a.gaps == b.gaps;
   return equal ? "" : "the headers differ";

@@ -36,7 +36,9 @@ def labels(pairs):
 
 def description(decoder, segment):
     quality = decoder.QUALITIES.index
+    part = segment["part"]
     return {
+        "part": [str(part["first_seq"]), str(part["last_seq"]), part["number"], part["of"]] if part else [],
         "epoch": segment["epoch"], "seq": str(segment["seq"]), "first_seq": str(segment["first_seq"]),
         "thinned": segment["thinned"], "lane": segment["lane"], "boot": segment["boot"],
         "first": str(segment["first"]), "last": str(segment["last"]),

@@ -63,6 +63,11 @@ std::string description(const RandomSegment& segment) {
   const SegmentHeader& header = segment.header;
   json.begin_object().member("epoch", to_text(header.epoch)).member("seq", std::to_string(header.seq));
   json.member("first_seq", std::to_string(header.first_seq)).member("thinned", header.is_thinned);
+  json.key("part").begin_array();
+  if (const auto& part = header.part; part.of > 0) {
+    json.value(std::to_string(part.first_seq)).value(std::to_string(part.last_seq)).value(int{part.number}).value(int{part.of});
+  }
+  json.end_array();
   json.key("lane").value(to_string(header.lane));
   json.member("boot", header.boot).member("first", exact(header.first)).member("last", exact(header.last));
   json.key("series").begin_array();
