@@ -201,7 +201,12 @@ class WiredAgent final : public Agent {
       drain_ = loop_.after(kDrainLook, [this] { drain(); });
       return;
     }
-    sync_->stop();
+    if (!farewell_said_) sync_->stop();
+    farewell_said_ = true;
+    if (may_send && sync_->is_leaving() && !over) {
+      drain_ = loop_.after(kDrainLook, [this] { drain(); });
+      return;
+    }
     link_->stop([this] { finish(); });
   }
 
@@ -242,6 +247,7 @@ class WiredAgent final : public Agent {
   BootTime started_;
   BootTime send_until_;
   bool stopping_ = false;
+  bool farewell_said_ = false;
   bool finished_ = false;
 };
 

@@ -123,7 +123,8 @@ SyncOptions sync_options(const Configuration& configuration) {
                       .topic_prefix = configuration.topic_prefix,
                       .limits = configuration.byte_limits,
                       .budget_file = configuration.state_directory + "/byte_budget.json",
-                      .payload = configuration.payload};
+                      .payload = configuration.payload,
+                      .sparkplug = configuration.sparkplug};
   if (configuration.cloud.profile == CloudOptions::Profile::plain) return options;
   // What is over is for jobs, states and the link's own packets: they go over the same connection.
   constexpr double kReadingsShare = 0.8;

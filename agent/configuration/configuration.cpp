@@ -182,15 +182,42 @@ void read_identity(const SectionReader& identity, Configuration& result) {
   }
 }
 
+constexpr std::pair<std::string_view, PayloadOptions::Format> kFormats[] = {
+    {"json", PayloadOptions::Format::json},
+    {"native", PayloadOptions::Format::native},
+    {"senml+json", PayloadOptions::Format::senml_json},
+    {"senml+cbor", PayloadOptions::Format::senml_cbor},
+    {"sparkplug_b", PayloadOptions::Format::sparkplug_b},
+};
+
 void read_sync(const SectionReader& sync, Configuration& result) {
   if (sync.given("bytes_per_second_max")) result.byte_limits.per_second = sync.size("bytes_per_second_max");
   if (sync.given("bytes_per_day_max")) result.byte_limits.per_day = sync.size("bytes_per_day_max");
-  const bool native = sync.text("payload") == "native";
+  const std::string format = sync.text("payload");
+  for (const auto& [name, value] : kFormats) {
+    if (format == name) result.payload.format = value;
+  }
   const bool zstd = sync.text("compression") == "zstd";
-  result.payload.format = native ? PayloadOptions::Format::native : PayloadOptions::Format::json;
   result.payload.compression = zstd ? PayloadOptions::Compression::zstd : PayloadOptions::Compression::none;
-  if (native && zstd) {
-    sync.error_at("compression", "\"compression\" in [sync] is for JSON; payload = \"native\" is compressed already: leave it out");
+  const bool sparkplug = result.payload.format == PayloadOptions::Format::sparkplug_b;
+  if (zstd && (sparkplug || result.payload.format == PayloadOptions::Format::native)) {
+    sync.error_at("compression", "\"compression\" in [sync] is for JSON and SenML; payload = \"" + format + "\" goes as it is: leave it out");
+  }
+  result.sparkplug.group = sync.text("sparkplug_group");
+  result.sparkplug.primary_host = sync.text("sparkplug_primary_host");
+  result.sparkplug.file = result.state_directory + "/sparkplug_bdseq";
+  for (const std::string_view key : {"sparkplug_group", "sparkplug_primary_host"}) {
+    if (!sync.given(key)) continue;
+    const std::string id = sync.text(key);
+    const std::string quoted = "\"" + std::string{key} + "\" in [sync] ";
+    if (!sparkplug) sync.error_at(key, quoted + "means nothing with payload = \"" + format + "\"; leave it out");
+    if (id.empty() || id.size() > 256 || id.find_first_of("+#/") != std::string::npos) {
+      sync.error_at(key, quoted + "is \"" + id + "\"; it may not be empty or hold +, # or /");
+    }
+  }
+  if (!sparkplug) return;
+  if (result.has_broker && result.cloud.profile != CloudOptions::Profile::plain) {
+    sync.error_at("payload", "\"payload\" in [sync] is \"sparkplug_b\", whose topics are its own: that needs [cloud] profile = \"plain\"");
   }
 }
 

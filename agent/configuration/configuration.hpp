@@ -47,6 +47,7 @@ struct Configuration {
   StoreOptions store;
   ByteLimits byte_limits;
   PayloadOptions payload;
+  SparkplugOptions sparkplug;
   SeriesPolicies series;
   std::vector<RuleOptions> rules;
   bool self_enabled = true;     ///< the agent's own series

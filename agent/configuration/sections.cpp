@@ -174,10 +174,14 @@ constexpr KeyDeclaration kSyncKeys[] = {
      .help = "for links that are paid by volume: alerts always go, then live readings, then the backlog; default: no limit",
      .min = 10'240, .max = 1024 * 1024 * kMiB},
     {.key = "payload", .type = Type::choice, .default_text = "json",
-     .help = "json (packaging/schema), or native: the outbox's own segments (packaging/decoders), a fraction of the bytes",
-     .choices = "json|native"},
+     .help = "json (packaging/schema), native: the outbox's own segments (packaging/decoders), a fraction of the bytes; SenML, or Sparkplug B",
+     .choices = "json|native|senml+json|senml+cbor|sparkplug_b"},
     {.key = "compression", .type = Type::choice, .default_text = "none",
-     .help = "of JSON; the broker's other clients must know it", .choices = "none|zstd"},
+     .help = "of JSON and SenML; the broker's other clients must know it", .choices = "none|zstd"},
+    {.key = "sparkplug_group", .type = Type::text, .default_text = "fieldpost",
+     .help = "sparkplug_b: topics are spBv1.0/GROUP/.../<device name>"},
+    {.key = "sparkplug_primary_host", .type = Type::text, .default_text = "",
+     .help = "sparkplug_b: id of the host without which nothing is sent; default: whoever listens"},
 };
 
 constexpr KeyDeclaration kDeadbandKeys[] = {

@@ -130,6 +130,10 @@ class Link {
   virtual std::size_t window_bytes(Urgency urgency) const = 0;
   virtual LinkStatus status() const = 0;
 
+  /// Before each connection `next` is asked for the will of it, in place of LinkOptions::will. A link that has no wills
+  /// (of a test) never asks.
+  virtual void use_will(std::function<LinkOptions::Will()> /*next*/) {}
+
   /// Runs on every change of state.
   virtual void on_change(std::function<void(LinkState)> listener) = 0;
   /// Runs after each answer to a publish, whoever's it was: there may be room in the window for another.

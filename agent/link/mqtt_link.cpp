@@ -169,7 +169,7 @@ void MqttLink::transport_ready(Connector::Connection connection) {
   mqtt.password = options_.password;
   mqtt.keep_alive = options_.keep_alive;
   mqtt.connect_timeout = options_.connect_timeout;
-  mqtt.will = options_.will;
+  mqtt.will = next_will_ ? std::optional{next_will_()} : options_.will;
   mqtt.in_flight_messages_max = options_.in_flight_messages_max;
   mqtt.websocket = broker_.websocket;
   mqtt.port = broker_.at.port;

@@ -48,6 +48,7 @@ class MqttLink final : public Link {
   std::size_t window(Urgency urgency) const override;
   std::size_t window_bytes(Urgency urgency) const override;
   LinkStatus status() const override;
+  void use_will(std::function<LinkOptions::Will()> next) override { next_will_ = std::move(next); }
   void on_change(std::function<void(LinkState)> listener) override { listeners_.push_back(std::move(listener)); }
   void on_room(std::function<void()> listener) override { room_listeners_.push_back(std::move(listener)); }
 
@@ -108,6 +109,7 @@ class MqttLink final : public Link {
   std::vector<std::function<void(LinkState)>> listeners_;
   std::vector<std::function<void()>> room_listeners_;
   std::vector<Filter> filters_;
+  std::function<LinkOptions::Will()> next_will_;
   std::vector<std::function<void()>> stop_done_;
 
   BootTime deadline_;                       // of the present attempt

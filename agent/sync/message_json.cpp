@@ -178,15 +178,6 @@ class MessageWriter {
     json_.end_object();
   }
 
-  /// 0.5 -> "p50", 0.999 -> "p99.9".
-  static std::string quantile_name(double rank) {
-    JsonWriter percent;
-    percent.value(std::round(rank * 1e6) / 1e4);
-    std::string text = std::move(percent).take();
-    if (text.ends_with(".0")) text.resize(text.size() - 2);
-    return "p" + text;
-  }
-
   void write_quantile(const Summary& summary, double rank) {
     for (const auto& quantile : summary.quantiles) {
       if (quantile.rank == rank) return write_real(json_, quantile.value);
@@ -215,40 +206,14 @@ class MessageWriter {
 
   void write_events() {
     json_.key("events").begin_array();
-    for (const auto& event : content_.events) {
-      json_.begin_object().member("name", event.name);
-      write_labels(json_, event.labels);
-      json_.member("severity", to_string(event.severity)).member("t", offset_ms(event.time)).key("value");
-      std::isnan(event.value) ? static_cast<void>(json_.null()) : write_real(json_, event.value);
-      json_.member("message", event.message).end_object();
-    }
+    for (const auto& event : content_.events) write_event(json_, header_, event);
     json_.end_array();
   }
 
   void write_gaps() {
     json_.key("gaps").begin_array();
-    for (const auto& gap : content_.gaps) {
-      json_.begin_object().member("cause", to_string(gap.cause)).member("lane", to_string(gap.lane));
-      json_.member("readings", gap.readings);
-      json_.key("epoch");
-      gap.epoch == 0 ? json_.null() : json_.value(to_text(gap.epoch));
-      json_.member("first_seq", gap.first_seq).member("last_seq", gap.last_seq);
-      json_.key("boot");
-      gap.boot.empty() ? json_.null() : json_.value(gap.boot);
-      write_gap_time("start", gap.boot, gap.first);
-      write_gap_time("end", gap.boot, gap.last);
-      json_.end_object();
-    }
+    for (const auto& gap : content_.gaps) write_gap(json_, gap, utc_of_);
     json_.end_array();
-  }
-
-  /// A gap may be of another boot than the message, so its times stand by themselves.
-  void write_gap_time(const std::string& name, const BootId& boot, BootTime time) {
-    json_.key(name + "_boot_ms");
-    boot.empty() ? json_.null() : json_.value(whole_ms(time.time_since_epoch()));
-    const auto utc = boot.empty() ? std::nullopt : utc_of_(boot, time);
-    json_.key(name);
-    utc ? json_.value(to_rfc3339(utc->time)) : json_.null();
   }
 
   const SegmentHeader& header_;
@@ -260,7 +225,45 @@ class MessageWriter {
   std::vector<const std::vector<std::int64_t>*> in_order_;
 };
 
+/// A gap may be of another boot than the message, so its times stand by themselves.
+void write_gap_time(JsonWriter& json, const std::string& name, const Gap& gap, BootTime time, const UtcOf& utc_of) {
+  json.key(name + "_boot_ms");
+  gap.boot.empty() ? json.null() : json.value(whole_ms(time.time_since_epoch()));
+  const auto utc = gap.boot.empty() ? std::nullopt : utc_of(gap.boot, time);
+  json.key(name);
+  utc ? json.value(to_rfc3339(utc->time)) : json.null();
+}
+
 }  // namespace
+
+std::string quantile_name(double rank) {
+  JsonWriter percent;
+  percent.value(std::round(rank * 1e6) / 1e4);
+  std::string text = std::move(percent).take();
+  if (text.ends_with(".0")) text.resize(text.size() - 2);
+  return "p" + text;
+}
+
+void write_event(JsonWriter& json, const SegmentHeader& header, const Event& event) {
+  json.begin_object().member("name", event.name);
+  write_labels(json, event.labels);
+  json.member("severity", to_string(event.severity)).member("t", whole_ms(event.time - header.first)).key("value");
+  std::isnan(event.value) ? static_cast<void>(json.null()) : write_real(json, event.value);
+  json.member("message", event.message).end_object();
+}
+
+void write_gap(JsonWriter& json, const Gap& gap, const UtcOf& utc_of) {
+  json.begin_object().member("cause", to_string(gap.cause)).member("lane", to_string(gap.lane));
+  json.member("readings", gap.readings);
+  json.key("epoch");
+  gap.epoch == 0 ? json.null() : json.value(to_text(gap.epoch));
+  json.member("first_seq", gap.first_seq).member("last_seq", gap.last_seq);
+  json.key("boot");
+  gap.boot.empty() ? json.null() : json.value(gap.boot);
+  write_gap_time(json, "start", gap, gap.first, utc_of);
+  write_gap_time(json, "end", gap, gap.last, utc_of);
+  json.end_object();
+}
 
 void write_message_time(JsonWriter& json, const SegmentHeader& header, const UtcOf& utc_of) {
   json.key("time").begin_object();

@@ -29,4 +29,11 @@ Result<std::string> to_json_message(std::string_view device, const SegmentHeader
 /// The member "time" of a message, into an object that is open.
 void write_message_time(JsonWriter& json, const SegmentHeader& header, const UtcOf& utc_of);
 
+/// The elements of "events" and "gaps".
+void write_event(JsonWriter& json, const SegmentHeader& header, const Event& event);
+void write_gap(JsonWriter& json, const Gap& gap, const UtcOf& utc_of);
+
+/// 0.5 -> "p50", 0.999 -> "p99.9".
+std::string quantile_name(double rank);
+
 }  // namespace fieldpost

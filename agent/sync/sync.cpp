@@ -7,20 +7,19 @@
 #include <utility>
 
 #include "agent/sync/payload.hpp"
-#include "platform/durable_file.hpp"
-
 namespace fieldpost {
 
 Sync::Sync(EventLoop& loop, Log& log, Store& store, Link& link, SyncOptions options)
-    : loop_{loop}, log_{log}, store_{store}, link_{link}, options_{std::move(options)}, budget_{loop_.clock(), options_.limits} {
+    : loop_{loop}, log_{log}, store_{store}, link_{link}, options_{std::move(options)}, budget_{loop_.clock(), options_.limits},
+      budget_file_{loop_, log_, options_.limits.per_day == 0 ? std::string{} : options_.budget_file} {
   constexpr std::array<Lane, kPlaces> kLaneOf{Lane::alert, Lane::event, Lane::live, Lane::live, Lane::bulk};
   for (std::size_t place = 0; place < kPlaces; ++place) queues_[place].lane = kLaneOf[place];
   queues_[kLiveBacklog].row_max = 0;
-  if (options_.limits.per_day == 0 || options_.budget_file.empty()) return;
-  constexpr std::size_t kFileBytesMax = 4'096;
-  if (const auto kept = read_file(options_.budget_file, kFileBytesMax)) budget_.restore(*kept);
+  if (options_.payload.format == PayloadOptions::Format::sparkplug_b) {
+    sparkplug_.emplace(loop_, log_, link_, options_.sparkplug, options_.device, [this] { pump(); });
+  }
+  budget_.restore(budget_file_.read());
   budget_kept_ = budget_.used_today();
-  budget_worker_ = Worker::start(loop_, "budget", 4);
 }
 
 void Sync::start() {
@@ -34,6 +33,7 @@ void Sync::start() {
     pump();
   });
   store_.on_salvaged([this] { look_back(); });
+  if (sparkplug_) sparkplug_->start();
   link_.on_room([this] { pump(); });
   link_.on_change([this](LinkState state) { state == LinkState::connected ? connection_made() : connection_ended(); });
   pump();
@@ -41,8 +41,9 @@ void Sync::start() {
 
 void Sync::stop() {
   stopped_ = true;
+  if (sparkplug_) sparkplug_->stop();
   keep_budget();
-  if (budget_worker_) budget_worker_->drain();
+  budget_file_.stop();
 }
 
 SyncStatus Sync::status() const {
@@ -54,6 +55,7 @@ SyncStatus Sync::status() const {
   for (const auto& queue : queues_) {
     std::string& told = status.last_error[static_cast<std::size_t>(queue.lane)];
     if (told.empty()) told = queue.last_error;
+    if (told.empty() && sparkplug_) told = sparkplug_->last_error();
   }
   return status;
 }
@@ -75,12 +77,15 @@ void Sync::connection_made() {
     if (!blamed_ && loop_.clock().now() - queue.refused_at >= kRefusedPause) queue.pause.reset();
   }
   blamed_ = false;
+  if (sparkplug_) sparkplug_->connection_made();
   begin_backlog();
   pump();
 }
 
 /// Also told of further changes while there is no connection: nothing is lost then.
 void Sync::connection_ended() {
+  if (sparkplug_) sparkplug_->connection_ended();
+  for (auto& queue : queues_) drop_parts(queue);
   const Lost lost = std::exchange(lost_, {});
   for (auto& queue : queues_) {
     queue.settling = true;
@@ -115,15 +120,17 @@ void Sync::begin_backlog() {
 }
 
 void Sync::pump() {
-  if (stopped_ || !link_.connected()) return;
+  if (stopped_ || !link_.connected() || !born()) return;
+  const auto half_sent = std::find_if(queues_.begin(), queues_.end(), [](const Queue& queue) { return !queue.parts.empty(); });
   // One at a time until it is known which message ends the connections.
   const bool carefully = std::any_of(queues_.begin(), queues_.end(), [this](const Queue& queue) {
     return queue.suspect() && budget_.wait(claim_of(queue)) <= nanoseconds{0};  // else its turn is far away
   });
-  if (carefully && in_flight() > 0) return;
+  if (carefully && in_flight() > 0 && half_sent == queues_.end()) return;
   for (auto& queue : queues_) {
     if (queue.settling || queue.pause) continue;
-    if (carefully && !queue.suspect() && queue.lane != Lane::alert) continue;
+    const bool may_go = half_sent == queues_.end() ? queue.suspect() || queue.lane == Lane::alert : &queue == &*half_sent;
+    if (carefully && !may_go) continue;
     // What a higher queue found no room for is not overtaken. One whose segments are on their way from
     // the disk goes first only if it is known to have some; the lower ones use the window meanwhile.
     if (!pump_queue(queue, carefully)) return;
@@ -136,11 +143,12 @@ void Sync::pump() {
 bool Sync::pump_queue(Queue& queue, bool carefully) {
   const Link::Urgency urgency = urgency_of(queue);
   bool room = true;
-  while (room && link_.window(urgency) > 0 && !queue.waiting.empty()) {
-    if (queue.refusals > 0 && !queue.in_flight.empty()) break;
+  while (room && link_.window(urgency) > 0 && !(queue.waiting.empty() && queue.parts.empty())) {
+    if (queue.refusals > 0 && !queue.in_flight.empty() && queue.parts.empty()) break;
     // Writing a message costs far more than sending it: not again before there is room.
-    room = queue.head_bytes <= link_.window_bytes(urgency) && within_budget(queue) && send_next(queue);
-    if (carefully && in_flight() > 0) return false;
+    const std::size_t bytes = queue.parts.empty() ? queue.head_bytes : queue.parts.front().size();
+    room = bytes <= link_.window_bytes(urgency) && within_budget(queue) && send_next(queue);
+    if (carefully && in_flight() > 0 && queue.parts.empty()) return false;
   }
   if (queue.waiting.size() < kFetchSegments / 2) fetch(queue);
   if (queue.suspect() && queue.exhausted && queue.waiting.empty() && queue.in_flight.empty()) {
@@ -151,6 +159,7 @@ bool Sync::pump_queue(Queue& queue, bool carefully) {
 }
 
 bool Sync::send_next(Queue& queue) {
+  if (!queue.parts.empty()) return send_part(queue);
   auto node = queue.waiting.extract(queue.waiting.begin());
   return send(queue, std::move(node.mapped()));
 }
@@ -161,26 +170,18 @@ bool Sync::send(Queue& queue, OutgoingSegment segment) {
     give_up(queue, segment, Gap::Cause::oversize, Error{ErrorKind::OutOfRange, "the broker ends the connection on it, and takes shorter ones"});
     return true;
   }
-  const auto utc_of = [this](const BootId& boot, BootTime time) { return store_.utc_of(boot, time); };
-  auto payload = make_payload(options_.payload, options_.device, segment, utc_of, options_.message_bytes_max);
+  auto payload = write(queue, segment);
   if (!payload) {
     const bool too_long = payload.error().kind() == ErrorKind::OutOfRange;
     give_up(queue, segment, too_long ? Gap::Cause::oversize : Gap::Cause::damage, payload.error());
     return true;
   }
-  const std::size_t bytes = payload->bytes.size();
-  Link::Message message;
-  if (options_.topic) {
-    message.topic = options_.topic(to_string(queue.lane), payload->content_type);
-  } else {
-    message.topic = options_.topic_prefix + "/" + options_.device + "/";
-    message.topic += to_string(queue.lane);
+  if (!born()) {  // it bears a series that the hosts do not know yet
+    queue.waiting.emplace(row, std::move(segment));
+    return false;
   }
-  message.payload = std::move(payload->bytes);
-  message.content_type = payload->content_type;
-  message.urgency = urgency_of(queue);
-  const std::size_t cost = bytes + message.topic.size() + kMessageOverhead;
-  const auto sent = link_.publish(std::move(message), [this, &queue, row](const Result<void>& outcome) { finished(queue, row, outcome); });
+  const std::size_t bytes = payload->bytes.size();
+  const auto sent = publish(queue, row, std::move(payload->bytes), payload->content_type);
   if (!sent && sent.error().kind() == ErrorKind::OutOfRange) {
     queue.last_error = sent.error().sentence();
     queue.head_bytes = 0;
@@ -193,13 +194,62 @@ bool Sync::send(Queue& queue, OutgoingSegment segment) {
     return false;
   }
   queue.head_bytes = 0;
+  if (queue.in_flight.empty() && queue.suspicion.row() != row) queue.suspicion.cleared();  // the store has dropped it
+  store_.sent(segment);
+  queue.in_flight.emplace(row, InFlight{std::move(segment), bytes, loop_.clock().now(), 1, {}});
+  queue.parts.assign(std::make_move_iterator(payload->further.begin()), std::make_move_iterator(payload->further.end()));
+  queue.parts_row = row;
+  queue.parts_type = payload->content_type;
+  return true;
+}
+
+bool Sync::send_part(Queue& queue) {
+  InFlight& message = queue.in_flight.find(queue.parts_row)->second;
+  auto sent = publish(queue, queue.parts_row, queue.parts.front(), queue.parts_type);
+  if (sent) {
+    ++message.unanswered;
+    queue.parts.pop_front();
+  } else if (sent.error().kind() == ErrorKind::OutOfRange) {
+    message.outcome = std::move(sent);
+    drop_parts(queue);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+Result<Payload> Sync::write(const Queue& queue, const OutgoingSegment& segment) {
+  const UtcOf utc_of = [this](const BootId& boot, BootTime time) { return store_.utc_of(boot, time); };
+  const MessageGround ground{options_.device, utc_of, loop_.clock()};
+  if (!sparkplug_) return make_payload(options_.payload, ground, segment, options_.message_bytes_max);
+  return sparkplug_->write(segment, ground, &queue == &queues_[kLiveBacklog], options_.message_bytes_max);
+}
+
+Result<void> Sync::publish(Queue& queue, std::int64_t row, std::string payload, std::string_view content_type) {
+  Link::Message message;
+  const std::string_view lane = to_string(queue.lane);
+  message.topic = sparkplug_ ? sparkplug_->data_topic()
+                  : options_.topic ? options_.topic(lane, content_type)
+                                   : options_.topic_prefix + "/" + options_.device + "/" + std::string{lane};
+  const std::size_t bytes = payload.size();
+  const std::size_t cost = bytes + message.topic.size() + kMessageOverhead;
+  message.payload = std::move(payload);
+  message.content_type = content_type;
+  message.urgency = urgency_of(queue);
+  auto done = [this, &queue, row](const Result<void>& outcome) { finished(queue, row, outcome); };
+  TRY(sparkplug_ ? sparkplug_->publish(std::move(message), std::move(done)) : link_.publish(std::move(message), std::move(done)));
   ++status_.messages_sent;
   status_.payload_bytes += bytes;
   spend(cost);
-  if (queue.in_flight.empty() && queue.suspicion.row() != row) queue.suspicion.cleared();  // the store has dropped it
-  store_.sent(segment);
-  queue.in_flight.emplace(row, InFlight{std::move(segment), bytes, loop_.clock().now()});
-  return true;
+  return {};
+}
+
+/// Whether data may go out: with Sparkplug B not before the birth of all that they bear.
+bool Sync::born() {
+  if (!sparkplug_) return true;
+  const bool is_ready = sparkplug_->ready();
+  if (const std::size_t bytes = sparkplug_->take_birth_bytes(); bytes > 0) spend(bytes + kMessageOverhead);
+  return is_ready;
 }
 
 void Sync::give_up(const Queue& queue, const OutgoingSegment& segment, Gap::Cause cause, const Error& why) {
@@ -212,30 +262,51 @@ void Sync::give_up(const Queue& queue, const OutgoingSegment& segment, Gap::Caus
 }
 
 void Sync::finished(Queue& queue, std::int64_t row, const Result<void>& outcome) {
-  auto node = queue.in_flight.extract(row);
-  if (node.empty()) return;
-  InFlight& message = node.mapped();
+  const auto found = queue.in_flight.find(row);
+  if (found == queue.in_flight.end()) return;
+  InFlight& message = found->second;
+  --message.unanswered;
   if (outcome) {
-    acknowledged(queue, message);
+    ++status_.messages_acknowledged;
   } else {
     ++status_.messages_failed;
     log_.debug("message not acknowledged", {{"lane", to_string(queue.lane)},
                                             {"seq", message.segment.header.seq},
                                             {"why", outcome.error().sentence()}});
-    if (outcome.error().kind() == ErrorKind::Io) {
-      lost(queue, std::move(message));
-    } else {
-      refused(queue, std::move(message.segment), outcome.error());
-    }
+    if (message.outcome) message.outcome = outcome;
+    if (queue.parts_row == row) queue.parts.clear();
   }
-  // Order in a queue: after a failure nothing newer is sent until all that were on their way have
-  // been acknowledged or are back.
-  if (queue.settling && queue.in_flight.empty()) forget(queue);
+  if (message.unanswered == 0 && (queue.parts_row != row || queue.parts.empty())) conclude(queue, row);
   pump();
 }
 
+/// All messages of a segment have been answered.
+void Sync::conclude(Queue& queue, std::int64_t row) {
+  auto node = queue.in_flight.extract(row);
+  InFlight& message = node.mapped();
+  if (message.outcome) {
+    acknowledged(queue, message);
+  } else if (message.outcome.error().kind() == ErrorKind::Io) {
+    lost(queue, std::move(message));
+  } else {
+    refused(queue, std::move(message.segment), message.outcome.error());
+  }
+  // Order in a queue: after a failure nothing newer is sent until all that were on their way have
+  // been acknowledged or are back.
+  if (queue.settling) drop_parts(queue);
+  if (queue.settling && queue.in_flight.empty()) forget(queue);
+}
+
+/// What of a segment is not sent yet, because the queue settles or the connection is gone: it goes anew as a whole.
+void Sync::drop_parts(Queue& queue) {
+  if (queue.parts.empty()) return;
+  queue.parts.clear();
+  InFlight& message = queue.in_flight.find(queue.parts_row)->second;
+  if (message.outcome) message.outcome = Error{ErrorKind::Io, "not sent whole"};
+  if (message.unanswered == 0) conclude(queue, queue.parts_row);
+}
+
 void Sync::acknowledged(Queue& queue, const InFlight& message) {
-  ++status_.messages_acknowledged;
   passed_[static_cast<std::size_t>(queue.lane)].note(message.bytes);
   if (message.segment.row == queue.suspicion.row()) queue.suspicion.cleared();
   store_.acknowledge(message.segment);
@@ -344,6 +415,7 @@ void Sync::look_back() {
     queue.discard_fetch = queue.fetching;
   }
   newest.settling = true;
+  drop_parts(newest);
   if (newest.in_flight.empty()) forget(newest);
   pump();
 }
@@ -410,7 +482,7 @@ bool Sync::within_budget(const Queue& queue) {
 
 void Sync::spend(std::size_t bytes) {
   budget_.spend(bytes);
-  if (!budget_worker_) return;
+  if (options_.limits.per_day == 0) return;
   const std::int64_t used = budget_.used_today();
   if (used < budget_kept_ || used - budget_kept_ >= options_.limits.per_day / 20) {
     keep_budget();
@@ -421,15 +493,8 @@ void Sync::spend(std::size_t bytes) {
 
 void Sync::keep_budget() {
   keep_timer_.reset();
-  if (!budget_worker_) return;
   budget_kept_ = budget_.used_today();
-  const auto failed = std::make_shared<Result<void>>();
-  const bool taken = budget_worker_->submit(
-      [failed, path = options_.budget_file, text = budget_.to_text()] { *failed = replace_file_durably(path, text); },
-      [&log = log_, failed] {
-        if (!*failed) log.debug("byte budget not kept", {{"error", failed->error().sentence()}});
-      });
-  if (!taken) keep_timer_ = loop_.after(kKeepBudgetEvery, [this] { keep_budget(); });
+  if (!budget_file_.keep(budget_.to_text())) keep_timer_ = loop_.after(kKeepBudgetEvery, [this] { keep_budget(); });
 }
 
 }  // namespace fieldpost

@@ -7,10 +7,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <limits>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,11 +19,13 @@
 #include "agent/link/link.hpp"
 #include "agent/store/store.hpp"
 #include "agent/sync/byte_budget.hpp"
+#include "agent/sync/kept_text.hpp"
+#include "agent/sync/payload.hpp"
+#include "agent/sync/sparkplug_session.hpp"
 #include "agent/sync/suspicion.hpp"
 #include "agent/sync/sync_options.hpp"
 #include "platform/event_loop.hpp"
 #include "platform/log.hpp"
-#include "platform/worker.hpp"
 
 namespace fieldpost {
 
@@ -53,6 +55,9 @@ class Sync {
   /// Blocks: for a write to the disk, where there is a limit of the day
   void stop();
 
+  /// After stop(): the broker has not taken our last word yet. Worth a moment's wait before the link is stopped.
+  bool is_leaving() const { return sparkplug_ && sparkplug_->is_leaving(); }
+
   SyncStatus status() const;
 
   /// Segments fetched ahead for one queue: enough to fill the window while the next are read.
@@ -72,6 +77,8 @@ class Sync {
     OutgoingSegment segment;
     std::size_t bytes = 0;  ///< of the message
     BootTime published;
+    std::size_t unanswered = 0;  ///< messages: most segments are one, some need several (Payload::further)
+    Result<void> outcome;        ///< the first failure of them
   };
   /// What is sent in the order of rows. A lane is one, but live is two: what became durable over this connection
   /// goes before what waited when it was made (README: newest first).
@@ -97,6 +104,9 @@ class Sync {
     std::int64_t too_large_row = 0;  ///< proved to be; 0: none
     std::string last_error;
     std::size_t head_bytes = 0;    ///< of the oldest that waits, where the window had no room for it
+    std::deque<std::string> parts;  ///< messages not yet sent of the segment that was begun last
+    std::int64_t parts_row = 0;
+    std::string_view parts_type;    ///< of their content
 
     bool suspect() const { return suspicion.grave() && !pause; }
   };
@@ -115,8 +125,14 @@ class Sync {
   bool pump_queue(Queue& queue, bool carefully);
   bool send_next(Queue& queue);
   bool send(Queue& queue, OutgoingSegment segment);
+  bool send_part(Queue& queue);
+  void drop_parts(Queue& queue);
+  Result<Payload> write(const Queue& queue, const OutgoingSegment& segment);
+  Result<void> publish(Queue& queue, std::int64_t row, std::string payload, std::string_view content_type);
+  bool born();
   void give_up(const Queue& queue, const OutgoingSegment& segment, Gap::Cause cause, const Error& why);
   void finished(Queue& queue, std::int64_t row, const Result<void>& outcome);
+  void conclude(Queue& queue, std::int64_t row);
   void acknowledged(Queue& queue, const InFlight& message);
   void lost(Queue& queue, InFlight message);
   void refused(Queue& queue, OutgoingSegment segment, const Error& why);
@@ -145,8 +161,9 @@ class Sync {
   bool backlog_begun_ = false;  ///< false until the store could tell its newest row
   std::array<LanePassage, kLanes.size()> passed_;
   SyncStatus status_;
+  std::optional<SparkplugSession> sparkplug_;  ///< where the payload is Sparkplug B
   ByteBudget budget_;
-  std::unique_ptr<Worker> budget_worker_;  ///< where there is a limit of the day
+  KeptText budget_file_;                   ///< where there is a limit of the day
   std::int64_t budget_kept_ = 0;           ///< bytes of the day when it was written last
   Subscription keep_timer_;
   Subscription budget_timer_;              ///< the next queue may go on

@@ -18,10 +18,17 @@ struct ByteLimits {
 };
 
 struct PayloadOptions {
-  enum class Format : std::uint8_t { json, native };
+  enum class Format : std::uint8_t { json, native, senml_json, senml_cbor, sparkplug_b };
   enum class Compression : std::uint8_t { none, zstd };
   Format format = Format::json;
-  Compression compression = Compression::none;  ///< of JSON; a segment is compressed already
+  Compression compression = Compression::none;  ///< of JSON and SenML; a segment is compressed already
+};
+
+/// Where the format is sparkplug_b. The device is the edge node.
+struct SparkplugOptions {
+  std::string group = "fieldpost";
+  std::string primary_host = {};  ///< nothing is sent while this one is not online; empty: there is none
+  std::string file = {};          ///< keeps bdSeq over a restart; empty: nothing does
 };
 
 struct SyncOptions {
@@ -33,6 +40,7 @@ struct SyncOptions {
   PayloadOptions payload = {};
   /// Names a message's topic where it is not {prefix}/{device}/{lane}.
   std::function<std::string(std::string_view lane, std::string_view content_type)> topic = {};
+  SparkplugOptions sparkplug = {};
 };
 
 }  // namespace fieldpost

@@ -4,7 +4,9 @@
 import pytest
 
 from tests.tools.agent import ramp_source
+from tests.tools.child import wait_until
 from tests.tools.message import SEGMENT_MAGIC, ZSTD_MAGIC, is_native
+from tests.tools.senml import is_cbor
 
 
 def bytes_a_sample(road):
@@ -17,7 +19,10 @@ def bytes_a_sample(road):
     ({}, lambda payload: payload.startswith(b"{") and SEGMENT_MAGIC not in payload),
     ({"compression": "zstd"}, lambda payload: payload.startswith(ZSTD_MAGIC)),
     ({"payload": "native"}, is_native),
-], ids=["json", "json and zstd", "native"])
+    ({"payload": "senml+json"}, lambda payload: payload.startswith(b'[{"bn":"')),
+    ({"payload": "senml+cbor"}, is_cbor),
+    ({"payload": "senml+cbor", "compression": "zstd"}, lambda payload: payload.startswith(ZSTD_MAGIC)),
+], ids=["json", "json and zstd", "native", "senml+json", "senml+cbor", "senml+cbor and zstd"])
 def test_a_payload_arrives_in_its_form_and_nothing_is_lost(road, sync, looks_right):
     agent = road.agent(flush_interval=1, sections={**ramp_source(series=20), "self": {"enabled": False}, "sync": sync})
     with agent:
@@ -27,6 +32,23 @@ def test_a_payload_arrives_in_its_form_and_nothing_is_lost(road, sync, looks_rig
     big = [arrival.payload for arrival in road.consumer.snapshot() if len(arrival.payload) > 300]
     assert big and all(looks_right(payload) for payload in big)
     print(f"{bytes_a_sample(road):.2f} bytes a sample")
+
+
+@pytest.mark.parametrize("payload", ["native", "senml+json", "senml+cbor"])
+def test_every_format_catches_up_after_an_outage_and_a_sudden_death(road, payload):
+    agent = road.agent(sections={**ramp_source(series=5), "sync": {"payload": payload}})
+    with agent:
+        road.wait_for(lambda messages: len(messages) >= 3, 60, "three messages")
+        road.broker.stop()
+        kept = len(agent.all_durable())
+        wait_until(lambda: len(agent.all_durable()) > kept + 8, 60, "segments of the outage")
+        agent.kill()
+        agent.start()
+        road.broker.start()
+        road.consumer.wait_subscribed(60)
+        road.wait_until_delivered(agent, 60)
+    road.settle(agent)
+    road.assert_all_well(agent)
 
 
 def test_the_days_bytes_are_counted_shown_and_outlive_a_restart(road):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One message of the agent, read from its payload: JSON (packaging/schema/), JSON in zstd, or the native segment behind a
-line of JSON (packaging/decoders/). A consumer's view, written from the schema and not from the agent's code."""
+"""One message of the agent, read from its payload: JSON (packaging/schema/), SenML, either in zstd, or the native segment behind
+a line of JSON (packaging/decoders/). A consumer's view, written from the schema and not from the agent's code."""
 
 import datetime
 import importlib.util
@@ -9,6 +9,9 @@ import subprocess
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from tests.tools import senml
+from tests.tools.senml_documents import document_of_pack
 
 DECODER = Path(__file__).resolve().parents[2] / "packaging/decoders/fieldpost_segment.py"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -117,6 +120,8 @@ def _parse(topic, payload):
         payload = plain(payload)
         if is_native(payload):
             return _native(topic, payload)
+        if senml.is_pack(payload):
+            return _message(topic, document_of_pack(payload))
         return _message(topic, json.loads(payload))
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise Unreadable(f"{type(error).__name__}: {error}") from None

@@ -8,6 +8,8 @@ from pathlib import Path
 import jsonschema
 
 from tests.tools import message as wire
+from tests.tools import senml
+from tests.tools.senml_documents import document_of_pack
 
 FOLDER = Path(__file__).resolve().parents[2] / "packaging" / "schema"
 
@@ -31,7 +33,7 @@ def violations(arrivals):
             payload = wire.plain(arrival.payload)
             if wire.is_native(payload):
                 continue  # has its own format, and the decoder reads it
-            document = json.loads(payload)
+            document = document_of_pack(payload) if senml.is_pack(payload) else json.loads(payload)
         except ValueError as error:
             found.append(f"message {position} on {arrival.topic} is not JSON: {error}")
             continue

@@ -247,6 +247,30 @@ TEST(Configuration, FillsWhatGoesToTheBrokerAndHowMuch) {
   EXPECT_EQ(errors_of(std::string{kBroker} + "[sync]\npayload = \"native\"\ncompression = \"zstd\"\n").size(), 1U);
 }
 
+TEST(Configuration, FillsThePayloadFormats) {
+  const std::string sync = std::string{kBroker} + "[sync]\npayload = ";
+  EXPECT_EQ(read(sync + "\"senml+json\"\ncompression = \"zstd\"\n").configuration.payload.format, PayloadOptions::Format::senml_json);
+  EXPECT_EQ(read(sync + "\"senml+cbor\"\n").configuration.payload.format, PayloadOptions::Format::senml_cbor);
+  const ConfigurationResult result = read(sync + "\"sparkplug_b\"\nsparkplug_group = \"plant 1\"\nsparkplug_primary_host = \"scada\"\n");
+  ASSERT_EQ(result.errors, 0U);
+  EXPECT_EQ(result.configuration.payload.format, PayloadOptions::Format::sparkplug_b);
+  EXPECT_EQ(result.configuration.sparkplug.group, "plant 1");
+  EXPECT_EQ(result.configuration.sparkplug.primary_host, "scada");
+  EXPECT_TRUE(result.configuration.sparkplug.file.ends_with("/sparkplug_bdseq"));
+}
+
+TEST(Configuration, RefusesWhatSparkplugCannotDo) {
+  const std::string sparkplug = std::string{kBroker} + "[sync]\npayload = \"sparkplug_b\"\n";
+  EXPECT_EQ(errors_of(sparkplug + "compression = \"zstd\"\n").size(), 1U);
+  EXPECT_EQ(errors_of(sparkplug + "sparkplug_group = \"a/b\"\n").size(), 1U);
+  EXPECT_EQ(errors_of(sparkplug + "sparkplug_group = \"\"\n").size(), 1U);
+  EXPECT_EQ(errors_of(sparkplug + "sparkplug_primary_host = \"#\"\n").size(), 1U);
+  EXPECT_EQ(errors_of(std::string{kBroker} + "[sync]\nsparkplug_group = \"a\"\n").size(), 1U);
+  EXPECT_FALSE(errors_of("[device]\nname = \"gw\"\n[broker]\nurl = \"mqtts://abc-ats.iot.eu-west-1.amazonaws.com:8883\"\n"
+                         "certificate_file = \"c\"\nkey_file = \"k\"\n[cloud]\nprofile = \"aws\"\n[sync]\npayload = \"sparkplug_b\"\n")
+                   .empty());
+}
+
 TEST(Configuration, FillsTheIdentity) {
   const std::string device = "[device]\nname = \"gw-1\"\n[broker]\nurl = \"mqtts://b:8883\"\n";
   const IdentityOptions plain = read(device).configuration.identity;

@@ -10,6 +10,7 @@
 
 #include "agent/store/compression.hpp"
 #include "platform/json.hpp"
+#include "tests/support/manual_clock.hpp"
 
 namespace fieldpost {
 namespace {
@@ -18,6 +19,8 @@ using Format = PayloadOptions::Format;
 using Compression = PayloadOptions::Compression;
 
 const UtcOf kUnknown = [](const BootId&, BootTime) { return std::nullopt; };
+const ManualClock kClock;
+const MessageGround kGround{"gw", kUnknown, kClock};
 
 OutgoingSegment segment_of(int samples) {
   OutgoingSegment segment;
@@ -36,14 +39,14 @@ OutgoingSegment segment_of(int samples) {
 }
 
 TEST(Payload, IsTheJsonMessageUnlessSaidOtherwise) {
-  const Payload payload = make_payload({}, "gw", segment_of(3), kUnknown, 10'000).value();
+  const Payload payload = make_payload({}, kGround, segment_of(3), 10'000).value();
   EXPECT_EQ(payload.content_type, "application/json");
   EXPECT_EQ(Json::parse(payload.bytes).value().at("seq")->integer(), 3);
 }
 
 TEST(Payload, NativeIsTheSegmentBehindALineThatKnowsDeviceAndTime) {
   const OutgoingSegment segment = segment_of(3);
-  const Payload payload = make_payload({.format = Format::native}, "gw", segment, kUnknown, 10'000).value();
+  const Payload payload = make_payload({.format = Format::native}, kGround, segment, 10'000).value();
   const std::size_t line = payload.bytes.find('\n');
   EXPECT_EQ(payload.bytes.substr(0, line), R"({"v":1,"device":"gw","time":{"boot_ms":1000,"start":null,"error_ms":null,"trusted":false}})");
   const auto rest = std::as_bytes(std::span{payload.bytes}).subspan(line + 1);
@@ -52,8 +55,8 @@ TEST(Payload, NativeIsTheSegmentBehindALineThatKnowsDeviceAndTime) {
 
 TEST(Payload, CompressedJsonIsTheSameJson) {
   const OutgoingSegment segment = segment_of(500);
-  const std::string plain = make_payload({}, "gw", segment, kUnknown, 100'000).value().bytes;
-  const Payload payload = make_payload({.compression = Compression::zstd}, "gw", segment, kUnknown, 100'000).value();
+  const std::string plain = make_payload({}, kGround, segment, 100'000).value().bytes;
+  const Payload payload = make_payload({.compression = Compression::zstd}, kGround, segment, 100'000).value();
   EXPECT_EQ(payload.content_type, "application/json+zstd");
   EXPECT_LT(payload.bytes.size(), plain.size() / 3);
   const auto back = decompress(std::as_bytes(std::span{payload.bytes}), plain.size()).value();
@@ -63,9 +66,9 @@ TEST(Payload, CompressedJsonIsTheSameJson) {
 TEST(Payload, IsRefusedByTheLengthInWhichItWouldBeSent) {
   const OutgoingSegment segment = segment_of(500);
   for (const PayloadOptions options : {PayloadOptions{}, PayloadOptions{.format = Format::native}, PayloadOptions{.compression = Compression::zstd}}) {
-    const std::size_t size = make_payload(options, "gw", segment, kUnknown, 100'000).value().bytes.size();
-    EXPECT_TRUE(make_payload(options, "gw", segment, kUnknown, size).has_value());
-    const auto refused = make_payload(options, "gw", segment, kUnknown, size - 1);
+    const std::size_t size = make_payload(options, kGround, segment, 100'000).value().bytes.size();
+    EXPECT_TRUE(make_payload(options, kGround, segment, size).has_value());
+    const auto refused = make_payload(options, kGround, segment, size - 1);
     ASSERT_FALSE(refused.has_value());
     EXPECT_EQ(refused.error().kind(), ErrorKind::OutOfRange);
   }
@@ -74,7 +77,7 @@ TEST(Payload, IsRefusedByTheLengthInWhichItWouldBeSent) {
 TEST(Payload, TellsASegmentThatCannotBeReadFromOneThatIsTooLong) {
   OutgoingSegment segment = segment_of(3);
   segment.bytes.back() = ~segment.bytes.back();
-  EXPECT_EQ(make_payload({}, "gw", segment, kUnknown, 10'000).error().kind(), ErrorKind::Malformed);
+  EXPECT_EQ(make_payload({}, kGround, segment, 10'000).error().kind(), ErrorKind::Malformed);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <functional>
 #include <iterator>
 #include <limits>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -36,10 +37,13 @@ class FakeLink final : public Link {
 
   explicit FakeLink(std::size_t window) : window_max_{window} {}
 
-  void start() override { go(LinkState::connected); }
+  void start() override {
+    ++starts;
+    go(LinkState::connected);
+  }
   void stop(std::function<void()> done) override {
     go(LinkState::stopped);
-    done();
+    if (done) done();
   }
   Result<void> publish(Message message, PublishDone done) override {
     if (!connected()) return Error{ErrorKind::Unavailable, "not connected"};
@@ -51,7 +55,11 @@ class FakeLink final : public Link {
     sent.push_back(seq_of(in_flight.back().message));
     return {};
   }
-  void subscribe(std::string, int, std::function<void(std::string_view, std::string_view)>) override {}
+  void subscribe(std::string filter, int, std::function<void(std::string_view, std::string_view)> receive) override {
+    subscriptions[filter] = std::move(receive);
+  }
+  void use_will(std::function<LinkOptions::Will()> next) override { next_will = std::move(next); }
+  void deliver(const std::string& topic, const std::string& payload) { subscriptions.at(topic)(topic, payload); }
   bool connected() const override { return state_ == LinkState::connected; }
   std::size_t window(Urgency urgency) const override {
     return connected() && (urgency == Urgency::urgent || !full_for_ordinary) ? window_max_ - in_flight.size() : 0;
@@ -110,6 +118,9 @@ class FakeLink final : public Link {
     }));
   }
 
+  std::map<std::string, std::function<void(std::string_view, std::string_view)>> subscriptions;  ///< by filter
+  std::function<LinkOptions::Will()> next_will;
+  std::size_t starts = 0;
   std::function<void()> room;  ///< who wants to know that there is some again
   std::deque<Published> in_flight;
   Seqs sent;
