@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The forms of a message: each is read by a consumer and judged as any other, and bears the same readings."""
 
+import json
+
 import pytest
 
 from tests.tools.agent import ramp_source
 from tests.tools.child import wait_until
 from tests.tools.message import SEGMENT_MAGIC, ZSTD_MAGIC, is_native
 from tests.tools.senml import is_cbor
+from tests.tools.senml_documents import document_of_pack
 
 
 def bytes_a_sample(road):
@@ -49,6 +52,35 @@ def test_every_format_catches_up_after_an_outage_and_a_sudden_death(road, payloa
         road.wait_until_delivered(agent, 60)
     road.settle(agent)
     road.assert_all_well(agent)
+
+
+def test_a_segment_too_long_for_one_message_arrives_whole_in_several(road):
+    """10,000 samples: 30 kB as a JSON message, 170 kB as SenML; messages of over 128 kB are not sent."""
+    agent = road.agent(flush_interval=4, sections={**ramp_source(series=250), "self": {"enabled": False}, "sync": {"payload": "senml+json"}})
+    with agent:
+        wait_until(lambda: len(agent.all_durable()) >= 3, 60, "three segments")
+    durable = {segment.seq: segment.readings for segment in agent.all_durable() if segment.lane == "live"}
+
+    def segments():
+        found = {}
+        for arrival in road.consumer.snapshot():
+            document = document_of_pack(arrival.payload)
+            found.setdefault(document["seq"], {})[document.get("part", 0)] = document
+        return {seq: parts for seq, parts in found.items() if seq in durable}
+
+    def whole():
+        return {seq: parts for seq, parts in segments().items() if len(parts) == next(iter(parts.values())).get("parts", 1)}
+    agent.start()  # for what the two seconds of an orderly stop were too short
+    try:
+        wait_until(lambda: whole().keys() == durable.keys(), 60, "all parts of all segments")
+    finally:
+        agent.abandon()
+    assert max(len(parts) for parts in whole().values()) > 1
+    for seq, parts in whole().items():
+        readings = [(json.dumps(series["labels"]), value)
+                    for document in parts.values() for series in document.get("series", ()) for value in series["samples"]["v"]]
+        assert len(readings) == len(set(readings)) == durable[seq]
+    assert max(len(arrival.payload) for arrival in road.consumer.snapshot()) <= 128_000
 
 
 def test_the_days_bytes_are_counted_shown_and_outlive_a_restart(road):
