@@ -172,11 +172,12 @@ void DesiredState::answered(std::string_view payload, std::int64_t version) {
     const auto root = document && !place_.empty() ? document->at("state") : document ? std::optional<Json>{*document} : std::nullopt;
     if (!root) return refused(0, "the document cannot be read");
     reported_ = ours_of(root->at("reported")).text();
-    const auto desired = root->at("desired");
-    const std::int64_t at = place_.empty() && desired ? integer_at(*desired, "$version") : version;
+    // A shadow leaves out what is empty.
+    const Json desired = root->at("desired").value_or(*Json::parse("{}"));
+    const std::int64_t at = place_.empty() ? integer_at(desired, "$version") : version;
     if (at < status_.version) log_.warn("the cloud's desired state is older than it was", {{"version", at}, {"before", status_.version}});
     status_.version = at;
-    if (desired) take(*desired, at);
+    take(desired, at);
   }
   if (news_version_ > status_.version) {
     news_version_ = 0;

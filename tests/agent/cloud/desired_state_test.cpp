@@ -214,7 +214,8 @@ TEST_F(DesiredStateTest, WithoutAConfigurationAnyMoreTheFilesAloneCount) {
   update_accepted();
   update_accepted();
   delta(30);
-  shadow_is("{}", "{}", 30);
+  // The service leaves out a part that is empty.
+  link_.say(place_ + "/get/accepted", "{\"state\":{\"reported\":{}},\"version\":30,\"clientToken\":\"" + token() + "\"}");
   EXPECT_EQ(configuration_.applied, 2);
   EXPECT_EQ(configuration_.change.asked, "{}");
 }
