@@ -45,6 +45,7 @@ WiredCloud::WiredCloud(EventLoop& loop, Log& log, const Configuration& configura
     desired_.emplace(loop, log, link, *changes_, configuration.cloud,
                      DesiredState::Names{configuration.topic_prefix, configuration.device_name, std::string{build_facts::kVersion}});
   }
+  if (configuration.cloud.defender) defender_.emplace(loop, log, link, configuration.device_name, configuration.cloud.defender_interval);
   if (configuration.cloud.profile != Profile::azure) return;
   std::vector<AzureMethods::Method> methods{{"status", [status = std::move(status)](std::string_view) { return AzureMethods::Answer{200, status()}; }}};
   if (changes_) methods.push_back({"configuration", [this](std::string_view) { return tell(*changes_); }});
@@ -55,6 +56,7 @@ void WiredCloud::start() {
   if (changes_) changes_->start();
   if (desired_) desired_->start();
   if (methods_) methods_->start();
+  if (defender_) defender_->start();
 }
 
 }  // namespace fieldpost

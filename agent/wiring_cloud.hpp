@@ -10,6 +10,7 @@
 
 #include "agent/cloud/azure_methods.hpp"
 #include "agent/cloud/desired_state.hpp"
+#include "agent/cloud/device_defender.hpp"
 #include "agent/sampling/source_schedule.hpp"
 #include "agent/wiring_configuration.hpp"
 
@@ -31,6 +32,7 @@ class WiredCloud {
   std::optional<WiredConfiguration> changes_;
   std::optional<DesiredState> desired_;
   std::optional<AzureMethods> methods_;
+  std::optional<DeviceDefender> defender_;
 };
 
 }  // namespace fieldpost

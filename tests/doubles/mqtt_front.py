@@ -161,6 +161,9 @@ class MqttFront:
         return True
 
     def _close(self, session):
+        with self._lock:
+            if self.sessions.get(session.hello.client_id) is session:
+                del self.sessions[session.hello.client_id]
         try:
             session.connection.shutdown(socket.SHUT_RDWR)
         except OSError:
@@ -225,9 +228,6 @@ class MqttFront:
         except (OSError, ConnectionError, ValueError):
             pass
         finally:
-            with self._lock:
-                if session is not None and self.sessions.get(session.hello.client_id) is session:
-                    del self.sessions[session.hello.client_id]
             if session is not None:
                 self._close(session)
             plain.close()
