@@ -33,7 +33,7 @@ std::string told(const ConfigurationResult& result) {
 }
 
 /// By nobody whom the device's own files do not let in.
-bool may_be_changed(const Configuration& configuration) { return configuration.has_broker && configuration.cloud.desired_state; }
+bool may_be_changed(const Configuration& configuration) { return configuration.has_broker && (configuration.cloud.desired_state || configuration.jobs.enabled); }
 
 ConfigurationResult load_with(const std::function<ConfigurationResult(const DropIn*)>& load, const std::string& toml) {
   const DropIn overlay{std::string{kOverlayName}, toml};
