@@ -115,6 +115,11 @@ Result<void> OutboxTransaction::remove(Lane lane, std::int64_t row, const Meta& 
 
 Result<void> OutboxTransaction::acknowledge(Lane lane, std::int64_t row) {
   const auto meta = TRY(meta_of(lane, row));
+  if (!meta && row <= outbox_.held_back_to_) {  // it may come back yet; then it must not be sent again
+    auto known = TRY(sqlite_.prepare("INSERT INTO salvage(rows_to) VALUES(?)"));
+    known.bind(1, row);
+    return known.run();
+  }
   if (!meta) return {};  // dropped meanwhile, and counted as that
   TRY(remove(lane, row, *meta));
   ++outcome_.acknowledged_segments;

@@ -11,6 +11,7 @@
 namespace fieldpost {
 namespace {
 
+// One row is what is being salvaged; others, without a path, name rows that were acknowledged before they came back.
 constexpr const char* kTable =
     "CREATE TABLE IF NOT EXISTS salvage(path TEXT, rows_to, epoch, oldest, newest, position, segments, readings, alert, event, live, bulk,"
     " unsure, unsure_after);"
@@ -45,7 +46,7 @@ Result<std::optional<Salvage>> Salvage::resume(OutboxDatabase& outbox) {
   auto table = TRY(outbox.database_.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'salvage'"));
   if (!TRY(table.step())) return none;
   table.reset();
-  auto row = TRY(outbox.database_.prepare("SELECT * FROM salvage"));
+  auto row = TRY(outbox.database_.prepare("SELECT * FROM salvage WHERE path IS NOT NULL"));
   if (!TRY(row.step())) return none;
   const auto number = [&row](int column) { return static_cast<std::uint64_t>(row.integer(column)); };
   Salvage salvage;
@@ -127,6 +128,14 @@ Result<void> Salvage::take(OutboxTransaction& work, std::int64_t slack_pages, st
   if (header->epoch == lost_.unsure_epoch && header->seq > lost_.unsure_after) return {};
   const auto verdict = runs_.judge(*header);
   if (verdict == ThinnedRuns::Verdict::leave) return {};
+  std::uint64_t& missing = progress.missing[index(header->lane)];
+  const std::uint64_t counted = is_counted(header->epoch, header->seq) && verdict == ThinnedRuns::Verdict::take ? header->readings() : 0;
+  auto acknowledged = TRY(work.sqlite_.prepare("SELECT 1 FROM salvage WHERE path IS NULL AND rows_to = ?"));
+  acknowledged.bind(1, cell.row);
+  if (TRY(acknowledged.step())) {
+    missing -= std::min(missing, counted);
+    return {};
+  }
   if (!TRY(make_place(work, cell.row, *header, progress))) return {};
 
   // By the ordinary rule of the quota; only row and numbers are those of before.
@@ -144,8 +153,7 @@ Result<void> Salvage::take(OutboxTransaction& work, std::int64_t slack_pages, st
   failures.forget(cell.row);  // it stands elsewhere now
   ++progress.segments;
   progress.readings += header->readings();
-  std::uint64_t& missing = progress.missing[index(header->lane)];
-  if (is_counted(header->epoch, header->seq) && verdict == ThinnedRuns::Verdict::take) missing -= std::min<std::uint64_t>(missing, header->readings());
+  missing -= std::min(missing, counted);
   return {};
 }
 
@@ -203,7 +211,7 @@ Result<bool> Salvage::is_out_of_place(OutboxTransaction& work, const SegmentHead
 }
 
 Result<void> Salvage::note(OutboxTransaction& work, const Progress& progress) {
-  auto row = TRY(work.sqlite_.prepare("UPDATE salvage SET position = ?, segments = ?, readings = ?, alert = ?, event = ?, live = ?, bulk = ?"));
+  auto row = TRY(work.sqlite_.prepare("UPDATE salvage SET position = ?, segments = ?, readings = ?, alert = ?, event = ?, live = ?, bulk = ? WHERE path IS NOT NULL"));
   row.bind(1, static_cast<std::int64_t>(progress.position));
   row.bind(2, static_cast<std::int64_t>(progress.segments));
   row.bind(3, static_cast<std::int64_t>(progress.readings));

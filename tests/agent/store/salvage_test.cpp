@@ -257,6 +257,27 @@ TEST_F(SalvageTest, LeavesOutWhatIsKnownToBeAcknowledged) {
   EXPECT_EQ(salvage_->segments(), 7U);
 }
 
+/// It was on its way when the outbox was set aside.
+TEST_F(SalvageTest, LeavesOutWhatIsAcknowledgedBeforeItCameBackAndCountsItNotAsLost) {
+  for (int i = 0; i < 10; ++i) insert(Lane::live, 10);
+  set_aside();
+  const auto gone = std::next(old_.begin(), 3);
+  for (const std::int64_t row : {gone->first.second, std::int64_t{5'000}}) {
+    ASSERT_TRUE(apply({.acknowledged = {{Lane::live, row}}, .given_up = {}, .gaps = {}, .segments = {}}));
+  }
+  open();
+  resume();
+  run();
+  old_.erase(gone);
+  EXPECT_EQ(found(), old_);
+  insert(Lane::alert);
+  EXPECT_TRUE(reported().empty());
+  EXPECT_EQ(rows(Lane::live).size(), 9U);
+  open();
+  resume();
+  EXPECT_FALSE(salvage_) << "nothing of it is left";
+}
+
 /// Both are found where damage has brought pages of two times together; the readings must not come twice.
 TEST_F(SalvageTest, TakesOfMergedSegmentsAndWhatTheyWereMadeOfTheWiderOne) {
   for (const bool merged_first : {true, false}) {
