@@ -49,7 +49,7 @@ std::string_view complaint_about_details(const Json& details) {
     if (key.size() > kDetailKeyBytesMax || !is_job_id(key, "_-:")) return "a key of statusDetails is not of [a-zA-Z0-9:_-]{1,128}";
     const auto value = details.at(key)->string();
     if (!value || value->empty() || value->size() > kDetailValueBytesMax) return "a value of statusDetails is not a string of 1 to 1024 characters";
-    if (std::any_of(value->begin(), value->end(), [](char c) { return (c >= 0 && c < ' ') || c == '\x7F'; })) {
+    if (std::any_of(value->begin(), value->end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7F'; })) {
       return "a value of statusDetails has a control character";
     }
   }
