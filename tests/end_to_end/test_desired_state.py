@@ -9,6 +9,7 @@ import pytest
 from tests.doubles.aws_shadow import AwsShadow, Behind
 from tests.tools.agent import ramp_source
 from tests.tools.child import wait_until
+from tests.tools.fleet import FleetServer
 
 PLACE = "fieldpost/proof-1/shadow"
 SECTIONS = {**ramp_source(series=1), "cloud": {"desired_state": True, "confirm_within": "10s"}, "sync": {}}
@@ -154,3 +155,16 @@ def test_killed_at_each_step_what_runs_and_what_is_reported_are_one_truth(cloud,
             assert "the agent ended before it was confirmed" in cloud.change()["cause"]
     finally:
         agent.abandon()
+
+
+def test_our_own_fleet_server_is_as_good_as_the_double(road):
+    agent = road.agent(sections=SECTIONS)
+    with FleetServer(road.binary, road.scratch.folder("fleet"), road.broker, road.authority.client("fleet")) as server, agent:
+        def state():
+            return json.loads(server.ask("state", "get", "proof-1"))["proof-1"]["state"]
+
+        wait_until(lambda: "proof-1" in server.devices(), 60, "a known device")
+        server.ask("state", "set", "proof-1", json.dumps({"configuration": SLOW, "revision": "fleet"}))
+        wait_until(lambda: state().get("reported", {}).get("change", {}).get("state") == "confirmed", 120, "confirmed", every=0.5)
+        assert state()["reported"]["configuration"] == SLOW
+        assert "delta" not in state() or "configuration" not in state()["delta"]
