@@ -347,7 +347,8 @@ Error MqttLink::lost_error(const std::optional<Error>& said) const {
   if (relay_end_ && !mqtt_answered_) {
     return Error{ErrorKind::Unavailable,
                  peer + " closed the connection instead of answering our MQTT CONNECT; " +
-                     (broker_.tls ? "see its log (it may refuse our certificate, our client_id, or speak no MQTT here)"
+                     (broker_.tls ? "see its log (it may refuse our certificate, our client_id or MQTT 5 (RabbitMQ before 3.13: "
+                                    "mqtt_version = \"3.1.1\"), or speak no MQTT here)"
                                   : "if this is its TLS port, use mqtts://")};
   }
   if (relay_end_) return Error{ErrorKind::Unavailable, peer + " closed the connection; see its log for the reason"};

@@ -97,12 +97,10 @@ def campaign(binary, scratch, arguments, chance):
                 agent.wait_for_log("link up", seconds=PATIENCE)
             before = None
             for number in range(1, arguments.count + 1):
-                victim = chance.choice([node for node in cluster.nodes if node is not before])
-                found = kill_one(cluster, victim, agents, consumer, arguments.outage, chance)
-                print(f"  kill {number}: node {victim.number}, " + " ".join(f"{key}={value}" for key, value in found.items()), flush=True)
+                before, found = kill_one(cluster, before, agents, consumer, arguments.outage, chance)
+                print(f"  kill {number}: node {before.number}, " + " ".join(f"{key}={value}" for key, value in found.items()), flush=True)
                 violations += shortcomings(number, found)
                 add(figures, found)
-                before = victim
             for agent in agents:
                 Delivery(agent, consumer).settle(PATIENCE)
         except (TimeoutError, RuntimeError) as error:
@@ -130,16 +128,19 @@ def add(total, found):
             total[key] = total.get(key, 0) + value
 
 
-def kill_one(cluster, victim, agents, consumer, outage, chance):
-    """An outage, a drain, and in its midst the end of a node; then it comes back."""
+def kill_one(cluster, before, agents, consumer, outage, chance):
+    """An outage, a drain, and in its midst the end of a node, not the one of `before`; then it comes back."""
     deliveries = [Delivery(agent, consumer) for agent in agents]
     cluster.devices.switch.close()
     time.sleep(outage)
-    before = consumer.count
+    count = consumer.count
     cluster.devices.switch.open()
-    consumer.wait_for_count(before + 1, PATIENCE, "the first message after the outage")
+    consumer.wait_for_count(count + 1, PATIENCE, "the first message after the outage")
     time.sleep(chance.uniform(0, chance.choice(KILL_WITHIN_SECONDS)))
-    broken = cluster.devices.switch.live[victim.mqtt_port]
+    live = cluster.devices.switch.live
+    others = [node for node in cluster.nodes if node is not before]
+    victim = chance.choice([node for node in others if live[node.mqtt_port]] or others)
+    broken = live[victim.mqtt_port]
     victim.kill()
     killed = boot_seconds()
     wanted = [delivery.missing() for delivery in deliveries]
@@ -148,8 +149,9 @@ def kill_one(cluster, victim, agents, consumer, outage, chance):
     drained = boot_seconds()
     victim.start()
     victim.wait_up()
-    return {"kills": 1, "connections_broken": broken, "segments_waiting_at_kill_min": sum(map(len, wanted)),
-            "drained_after_max_ms": round((drained - killed) * 1000), "node_back_after_max_ms": round((boot_seconds() - drained) * 1000)}
+    found = {"kills": 1, "connections_broken": broken, "segments_waiting_at_kill_min": sum(map(len, wanted)),
+             "drained_after_max_ms": round((drained - killed) * 1000), "node_back_after_max_ms": round((boot_seconds() - drained) * 1000)}
+    return victim, found
 
 
 def shortcomings(number, found):
