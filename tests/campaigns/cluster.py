@@ -15,10 +15,15 @@ campaign: all that was durable, once in order, duplicates with the same content 
 - Client names are kept by agreement of the nodes, too: with two of three away nobody can connect. Nodes that start for the first time
   at once may leave one out of that agreement, and the end of another then keeps clients from connecting ("client ID registration timed
   out"), and that node from starting: so they are started one after the other.
+- At the instant at which nodes see each other come or go, messages on their way through the cluster may change places, of connections that
+  stand: seen once in sixteen kills, of two agents within the same 200 ms, at other nodes' "node up". So a message that comes after a newer one
+  within a second of such a line in a node's log is counted (`reordered_at_a_node_change`) and not held against the agent; any other is.
 """
 
 import argparse
+import json
 import random
+import re
 import signal
 import sys
 import time
@@ -41,6 +46,8 @@ FLUSH_SECONDS = 0.1
 PATIENCE = 180
 # From the first message after the outage on: in a full window, or anywhere in the drain of an agent that sends slowly.
 KILL_WITHIN_SECONDS = (0.1, 4.0)
+NODE_CHANGE_SECONDS = 1.0
+DISPLACED = re.compile(r"seq (\d+) of epoch (\S+), lane \S+, arrived after seq")
 
 
 def main():
@@ -95,14 +102,15 @@ def campaign(binary, scratch, arguments, chance):
                 agent.start()
             for agent in agents:
                 agent.wait_for_log("link up", seconds=PATIENCE)
+            deliveries = [Delivery(agent, ArrivalsOf(agent, consumer)) for agent in agents]
             before = None
             for number in range(1, arguments.count + 1):
-                before, found = kill_one(cluster, before, agents, consumer, arguments.outage, chance)
+                before, found = kill_one(cluster, before, deliveries, consumer, arguments.outage, chance)
                 print(f"  kill {number}: node {before.number}, " + " ".join(f"{key}={value}" for key, value in found.items()), flush=True)
                 violations += shortcomings(number, found)
                 add(figures, found)
-            for agent in agents:
-                Delivery(agent, consumer).settle(PATIENCE)
+            for delivery in deliveries:
+                delivery.settle(PATIENCE)
         except (TimeoutError, RuntimeError) as error:
             return figures, violations + [str(error)]
         finally:
@@ -110,8 +118,9 @@ def campaign(binary, scratch, arguments, chance):
                 agent.abandon()
         arrivals = consumer.snapshot()
         figures["consumer_connects"] = consumer.connects
+        changes = [instant for node in cluster.nodes for instant in node.changes_seen()]
     for agent in agents:
-        found, said = judged(agent, arrivals)
+        found, said = judged(agent, arrivals, changes)
         violations += said
         add(figures, found)
     return {"agents": arguments.agents, **figures}, violations
@@ -128,9 +137,22 @@ def add(total, found):
             total[key] = total.get(key, 0) + value
 
 
-def kill_one(cluster, before, agents, consumer, outage, chance):
+class ArrivalsOf:
+    """The consumer, as far as one agent goes."""
+
+    def __init__(self, agent, consumer):
+        self._name, self._consumer = agent.name, consumer
+
+    def snapshot(self):
+        return of_device(self._name, self._consumer.snapshot())
+
+
+def of_device(name, arrivals):
+    return [arrival for arrival in arrivals if arrival.topic.split("/")[1] == name]
+
+
+def kill_one(cluster, before, deliveries, consumer, outage, chance):
     """An outage, a drain, and in its midst the end of a node, not the one of `before`; then it comes back."""
-    deliveries = [Delivery(agent, consumer) for agent in agents]
     cluster.devices.switch.close()
     time.sleep(outage)
     count = consumer.count
@@ -161,12 +183,24 @@ def shortcomings(number, found):
     return []
 
 
-def judged(agent, arrivals):
-    of_agent = [arrival for arrival in arrivals if arrival.topic.split("/")[1] == agent.name]
+def judged(agent, arrivals, changes=()):
+    """`changes`: when nodes came or went, in boot-time seconds."""
+    of_agent = of_device(agent.name, arrivals)
     verdict = judge.check(judge.History(agent.runs, of_agent, FLUSH_SECONDS))
-    said = [f"{agent.name}: {violation}" for violation in verdict.violations + schema.violations(of_agent)]
+    excused = [violation for violation in verdict.violations if is_of_the_cluster(violation, of_agent, changes)]
+    said = [f"{agent.name}: {violation}" for violation in verdict.violations + schema.violations(of_agent) if violation not in excused]
     return {"messages": len(of_agent), "readings": verdict.figures["ramp_received"], "lost": verdict.figures["lost"] + verdict.figures["missing_values"],
-            "duplicates": verdict.figures["duplicates"], "order_violations": verdict.figures["order_violations"]}, said
+            "duplicates": verdict.figures["duplicates"], "order_violations": verdict.figures["order_violations"] - len(excused),
+            "reordered_at_a_node_change": len(excused)}, said
+
+
+def is_of_the_cluster(violation, arrivals, changes):
+    found = DISPLACED.search(violation)
+    if not found:
+        return False
+    documents = ((arrival.received, json.loads(arrival.payload)) for arrival in arrivals)
+    came = next(received for received, document in documents if (str(document["seq"]), document["epoch"]) == found.groups())
+    return any(abs(came - change) <= NODE_CHANGE_SECONDS for change in changes)
 
 
 if __name__ == "__main__":

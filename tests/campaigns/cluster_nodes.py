@@ -3,11 +3,14 @@
 operator's load balancers would be. Ports, name server (epmd), cookie, databases and logs are their own: no service of the machine is touched."""
 
 import asyncio
+import datetime
 import json
 import os
 import random
+import re
 import shutil
 import threading
+import time
 from pathlib import Path
 
 from tests.tools.child import Child, boot_seconds, wait_until
@@ -15,6 +18,7 @@ from tests.tools.ports import free_port
 
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 START_SECONDS = 180
+NODE_CHANGE = re.compile(r"(\S+ \S+) \[info\] \S+ (?:rabbit on )?node \S+ (?:up|down)")
 
 
 def unavailable_because():
@@ -68,6 +72,12 @@ class Node:
     def kill(self):
         """SIGKILL to the Erlang machine."""
         self._child.kill()
+
+    def changes_seen(self):
+        """When it saw other nodes come or go: boot-time seconds."""
+        ahead = time.time() - boot_seconds()
+        lines = [line for path in self.folder.glob("log/*.log") for line in path.read_text(errors="replace").splitlines()]
+        return [datetime.datetime.fromisoformat(found.group(1)).timestamp() - ahead for found in map(NODE_CHANGE.match, lines) if found]
 
     def last_words(self):
         return "".join(path.read_text(errors="replace")[-2000:] for path in

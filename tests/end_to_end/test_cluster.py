@@ -63,8 +63,19 @@ def test_messages_in_the_wrong_order_are_seen(delivered):
     of_first = [arrival for arrival in arrivals if arrival.topic.endswith("/proof-1/live")]
     a, b = of_first[len(of_first) // 2:][:2]
     swapped = [b if arrival is a else a if arrival is b else arrival for arrival in arrivals]
-    figures, _ = cluster.judged(agents[0], swapped)
-    assert figures["order_violations"] > 0
+    for far in ((), (a.received - 5,)):
+        figures, violations = cluster.judged(agents[0], swapped, far)
+        assert figures["order_violations"] == 1 and any("arrived after seq" in violation for violation in violations)
+
+
+def test_what_changes_places_as_a_node_comes_or_goes_is_counted_apart(delivered):
+    agents, arrivals = delivered
+    of_first = [arrival for arrival in arrivals if arrival.topic.endswith("/proof-1/live")]
+    a, b = of_first[len(of_first) // 2:][:2]
+    swapped = [b if arrival is a else a if arrival is b else arrival for arrival in arrivals]
+    figures, violations = cluster.judged(agents[0], swapped, [a.received + 0.5])
+    assert not violations
+    assert figures["order_violations"] == 0 and figures["reordered_at_a_node_change"] == 1
 
 
 def test_a_kill_that_met_no_drain_is_no_trial():

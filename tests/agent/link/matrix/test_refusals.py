@@ -334,4 +334,4 @@ def test_broker_that_hangs_up_on_connect(certificates, refused):
     with HangsUp() as peer:
         assert refused(peer.port) == (
             f"localhost:{peer.port} closed the connection instead of answering our MQTT CONNECT; see its log (it may refuse our "
-            "certificate, our client_id, or speak no MQTT here)")
+            "certificate, our client_id or MQTT 5 (RabbitMQ before 3.13: mqtt_version = \"3.1.1\"), or speak no MQTT here)")
