@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "agent/build_facts.hpp"
+#include "agent/cloud/presence.hpp"
 #include "agent/identity/identity_directory.hpp"
 #include "agent/local/control_socket.hpp"
 #include "agent/local/instance_lock.hpp"
@@ -52,6 +53,9 @@ class WiredAgent final : public Agent {
 
   /// Errors: as Link::make
   Result<void> add_link(ConfigurationChanges changes) {
+    const bool is_plain = configuration_.cloud.profile == CloudOptions::Profile::plain;
+    const std::string place = thing_place(configuration_.cloud, configuration_.topic_prefix, configuration_.device_name);
+    if (is_plain) configuration_.link.will = Presence::will(place);
     const LinkOptions without = configuration_.link;
     use_identity(identity_directory(configuration_.state_directory), configuration_.link);
     auto link = Link::make(loop_, log_, configuration_.link);
@@ -62,6 +66,10 @@ class WiredAgent final : public Agent {
       link = Link::make(loop_, log_, configuration_.link);
     }
     link_ = TRY(std::move(link));
+    if (is_plain) {
+      presence_.emplace(*link_, place, std::string{build_facts::kVersion},
+                        [this] { return loop_.clock().utc_above_floor().time - (loop_.clock().now() - started_); });
+    }
     sync_.emplace(loop_, log_, store_, *link_, sync_options(configuration_));
     identity_.emplace(loop_, log_, configuration_, *link_);
     cloud_.emplace(loop_, log_, configuration_, *link_, schedule_, std::move(changes), [this] { return to_json(status()); });
@@ -207,6 +215,7 @@ class WiredAgent final : public Agent {
       drain_ = loop_.after(kDrainLook, [this] { drain(); });
       return;
     }
+    if (presence_) presence_->leave();
     link_->stop([this] { finish(); });
   }
 
@@ -233,6 +242,7 @@ class WiredAgent final : public Agent {
   Aggregate aggregate_;
   Filter filter_;
   std::unique_ptr<Link> link_;
+  std::optional<Presence> presence_;
   std::optional<Sync> sync_;
   std::optional<WiredIdentity> identity_;
   std::optional<WiredJobs> jobs_;

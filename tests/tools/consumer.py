@@ -85,6 +85,8 @@ class Consumer:
             client.subscribe([(topic, 1) for topic in self._topics])
 
     def _received(self, _client, _userdata, message):
+        if message.topic.endswith("/presence"):
+            return  # no readings: the agent says that it is there
         arrival = Arrival(boot_seconds(), message.topic, message.payload)
         with self._lock:
             self.arrivals.append(arrival)
