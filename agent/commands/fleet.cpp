@@ -3,11 +3,8 @@
 // decided there, and here only how it is written and shown.
 #include "agent/commands/fleet.hpp"
 
-#include <array>
-#include <charconv>
-#include <cstdio>
+#include <algorithm>
 #include <cstdlib>
-#include <ctime>
 #include <vector>
 
 #include "agent/configuration/configuration.hpp"
@@ -229,6 +226,14 @@ Result<void> add_numbers(const Arguments& arguments, JsonWriter& json) {
   return {};
 }
 
+/// "20261121-022900", of UTC.
+std::string time_stamp() {
+  std::string text = to_rfc3339(SystemClock{}.utc().time).substr(0, 19);
+  std::erase_if(text, [](char c) { return c == '-' || c == ':'; });
+  std::replace(text.begin(), text.end(), 'T', '-');
+  return text;
+}
+
 ExitCode run_job_create(const Arguments& arguments) {
   constexpr std::string_view kName = "fleet job create";
   constexpr std::size_t kFileBytesMax = 64U << 10U;
@@ -238,13 +243,8 @@ ExitCode run_job_create(const Arguments& arguments) {
   }
   const auto document = read_file(arguments.words()[0], kFileBytesMax);
   if (!document) return failed(kName, document.error());
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  ::gmtime_r(&now, &parts);
-  std::array<char, 32> stamp{};
-  std::strftime(stamp.data(), stamp.size(), "%Y%m%d-%H%M%S", &parts);
   JsonWriter json = request("job create");
-  json.member("name", arguments.text("--name", stamp.data())).member("document", *document);
+  json.member("name", arguments.text("--name", time_stamp())).member("document", *document);
   json.member("group", arguments.text("--group", "")).member("all", arguments.has("--all"));
   add_list(json, "devices", split(arguments.text("--devices", "")));
   json.member("increment_by_told", arguments.text("--increment-by", "success") == "told").member("abort_running", arguments.has("--abort-running"));
