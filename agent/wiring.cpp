@@ -53,9 +53,8 @@ class WiredAgent final : public Agent {
 
   /// Errors: as Link::make
   Result<void> add_link(ConfigurationChanges changes) {
-    const bool is_plain = configuration_.cloud.profile == CloudOptions::Profile::plain;
     const std::string place = thing_place(configuration_.cloud, configuration_.topic_prefix, configuration_.device_name);
-    if (is_plain) configuration_.link.will = Presence::will(place);
+    if (configuration_.cloud.presence) configuration_.link.will = Presence::will(place);
     const LinkOptions without = configuration_.link;
     use_identity(identity_directory(configuration_.state_directory), configuration_.link);
     auto link = Link::make(loop_, log_, configuration_.link);
@@ -66,7 +65,7 @@ class WiredAgent final : public Agent {
       link = Link::make(loop_, log_, configuration_.link);
     }
     link_ = TRY(std::move(link));
-    if (is_plain) {
+    if (configuration_.cloud.presence) {
       presence_.emplace(*link_, place, std::string{build_facts::kVersion},
                         [this] { return loop_.clock().utc_above_floor().time - (loop_.clock().now() - started_); });
     }

@@ -27,6 +27,7 @@ struct CloudOptions {
   bool desired_state = false;   ///< the cloud may change the configuration
   std::string shadow = {};    ///< aws, plain: name of the shadow that does; empty: the classic one
   seconds confirm_within{120};///< link up and sources alive by then, or the change is put back
+  bool presence = false;      ///< plain: says who is there, for the fleet's server
   bool defender = false;      ///< aws: Device Defender metrics
   seconds defender_interval{300};
 };

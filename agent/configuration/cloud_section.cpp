@@ -32,6 +32,7 @@ void check_keys(const SectionReader& cloud, const CloudOptions& options) {
   constexpr Only kOnly[] = {{"hub", false, true, false},
                             {"basic_ingest_rule", true, false, false},
                             {"shadow", true, false, true},
+                            {"presence", false, false, true},
                             {"device_defender", true, false, false},
                             {"device_defender_interval", true, false, false}};
   for (const Only& only : kOnly) {
@@ -95,6 +96,7 @@ void read_cloud(const SectionReader& cloud, const SectionReader& broker, const S
   options.desired_state = cloud.boolean("desired_state");
   options.shadow = cloud.text("shadow");
   options.confirm_within = std::chrono::duration_cast<seconds>(cloud.duration("confirm_within"));
+  options.presence = cloud.boolean("presence");
   options.defender = cloud.boolean("device_defender");
   options.defender_interval = std::chrono::duration_cast<seconds>(cloud.duration("device_defender_interval"));
   check_keys(cloud, options);

@@ -93,6 +93,8 @@ constexpr KeyDeclaration kCloudKeys[] = {
     {.key = "confirm_within", .type = Type::duration, .default_text = "2m",
      .help = "time for the link and every source to work under a changed configuration before it is put back", .min = 10,
      .max = 3600},
+    {.key = "presence", .type = Type::boolean, .default_text = "false",
+     .help = "plain: say on PREFIX/DEVICE/presence, retained, who is there, for `fieldpost fleet devices`; the broker must allow it"},
     {.key = "device_defender", .type = Type::boolean, .default_text = "false",
      .help = "aws: report network figures to Device Defender"},
     {.key = "device_defender_interval", .type = Type::duration, .default_text = "5m", .help = "how often", .min = 300,

@@ -74,7 +74,7 @@ class Device:
             file.write_text(f'#!/bin/sh\necho "$FIELDPOST_JOB" >> {self._ran}\nexit {code}\n')
             file.chmod(0o700)
         self.agent = Agent(binary, folder, name=name, broker=broker, certificate=certificate, flush_interval=60,
-                           sections={"self": {"enabled": False}, "jobs": {"handlers_directory": handlers},
+                           sections={"self": {"enabled": False}, "cloud": {"presence": True}, "jobs": {"handlers_directory": handlers},
                                      "broker": {"url": broker.url, "ca_file": broker.ca.file, "certificate_file": certificate.certificate_file,
                                                 "key_file": certificate.key_file, "backoff_max": "5s"}})
 

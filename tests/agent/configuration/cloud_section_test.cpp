@@ -116,6 +116,8 @@ TEST(CloudSection, KeysOfAnotherProfileAreRefused) {
   EXPECT_EQ(errors_of(azure("", "basic_ingest_rule = \"R\"\n")),
             Lines{"gw.toml:5: \"basic_ingest_rule\" in [cloud] means nothing with profile = \"azure\"; leave it out"});
   EXPECT_EQ(errors_of(aws("", "hub = \"h\"\n")), Lines{"gw.toml:5: \"hub\" in [cloud] means nothing with profile = \"aws\"; leave it out"});
+  EXPECT_EQ(errors_of(with("plain", "mqtts://b", "", "presence = true\n")).size(), 0U);
+  EXPECT_EQ(errors_of(aws("", "presence = true\n")).size(), 1U);
   EXPECT_EQ(errors_of(with("plain", "mqtts://b", "", "device_defender = true\n")),
             Lines{"gw.toml:5: \"device_defender\" in [cloud] means nothing with profile = \"plain\"; leave it out"});
 }
