@@ -216,6 +216,9 @@ void read_sync(const SectionReader& sync, Configuration& result) {
     }
   }
   if (!sparkplug) return;
+  if (result.cloud.presence) {
+    sync.error_at("payload", "\"payload\" in [sync] is \"sparkplug_b\", which says itself who is there; leave out \"presence\" in [cloud]");
+  }
   if (result.has_broker && result.cloud.profile != CloudOptions::Profile::plain) {
     sync.error_at("payload", "\"payload\" in [sync] is \"sparkplug_b\", whose topics are its own: that needs [cloud] profile = \"plain\"");
   }
