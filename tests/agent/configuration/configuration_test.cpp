@@ -262,6 +262,7 @@ TEST(Configuration, FillsThePayloadFormats) {
 TEST(Configuration, RefusesWhatSparkplugCannotDo) {
   const std::string sparkplug = std::string{kBroker} + "[sync]\npayload = \"sparkplug_b\"\n";
   EXPECT_EQ(errors_of(sparkplug + "compression = \"zstd\"\n").size(), 1U);
+  EXPECT_EQ(errors_of(sparkplug + "[cloud]\npresence = true\n").size(), 1U);
   EXPECT_EQ(errors_of(sparkplug + "sparkplug_group = \"a/b\"\n").size(), 1U);
   EXPECT_EQ(errors_of(sparkplug + "sparkplug_group = \"\"\n").size(), 1U);
   EXPECT_EQ(errors_of(sparkplug + "sparkplug_primary_host = \"#\"\n").size(), 1U);
