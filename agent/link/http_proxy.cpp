@@ -6,8 +6,6 @@
 
 namespace fieldpost {
 
-namespace {
-
 std::string base64(std::string_view bytes) {
   constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string text;
@@ -22,8 +20,6 @@ std::string base64(std::string_view bytes) {
   }
   return text;
 }
-
-}  // namespace
 
 std::string proxy_request(const ProxyUrl& proxy, const HostPort& broker) {
   std::string request = "CONNECT " + broker.text() + " HTTP/1.1\r\nHost: " + broker.text() + "\r\n";

@@ -7,11 +7,15 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "agent/link/link_url.hpp"
 #include "platform/result.hpp"
 
 namespace fieldpost {
+
+/// RFC 4648 section 4.
+std::string base64(std::string_view bytes);
 
 std::string proxy_request(const ProxyUrl& proxy, const HostPort& broker);
 

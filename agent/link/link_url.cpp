@@ -70,6 +70,14 @@ std::optional<std::string> percent_decoded(std::string_view text) {
   return decoded;
 }
 
+/// It is copied into an HTTP request line.
+Result<void> check_path(std::string_view path) {
+  if (std::any_of(path.begin(), path.end(), [](char c) { return c <= ' ' || c == '\x7f'; })) {
+    return wrong("the path in the URL holds a blank or a control character");
+  }
+  return {};
+}
+
 struct Scheme {
   std::string_view prefix;
   bool tls;
@@ -114,13 +122,28 @@ Result<BrokerUrl> parse_broker_url(std::string_view url, bool plaintext_allowed)
   parsed.at = TRY(parse_host_port(authority, scheme->port_default));
   if (scheme->websocket) {
     parsed.path = path.empty() ? "/mqtt" : std::string{path};
-    // It is copied into an HTTP request line.
-    if (std::any_of(path.begin(), path.end(), [](char c) { return c <= ' ' || c == '\x7f'; })) {
-      return wrong("the path in the URL holds a blank or a control character");
-    }
+    TRY(check_path(path));
   } else if (!path.empty() && path != "/") {
     return wrong("only wss:// and ws:// URLs have a path; '" + std::string{path} + "' must go");
   }
+  return parsed;
+}
+
+Result<HttpUrl> parse_http_url(std::string_view url, bool plaintext_allowed) {
+  constexpr std::string_view kTls = "https://";
+  constexpr std::string_view kPlain = "http://";
+  HttpUrl parsed;
+  parsed.tls = url.starts_with(kTls);
+  if (!parsed.tls && !url.starts_with(kPlain)) return wrong("the URL '" + std::string{url} + "' must start with https://");
+  if (!parsed.tls && !plaintext_allowed) return wrong("the URL '" + std::string{url} + "' asks for a connection without TLS; write https://");
+  const auto rest = url.substr((parsed.tls ? kTls : kPlain).size());
+  const auto slash = std::min(rest.find_first_of("/?"), rest.size());
+  const std::string_view authority = rest.substr(0, slash);
+  if (authority.find('@') != std::string_view::npos) return wrong("user and password do not belong in the URL");
+  parsed.at = TRY(parse_host_port(authority, parsed.port_default()));
+  const std::string_view path = rest.substr(slash);
+  TRY(check_path(path));
+  parsed.path = path.starts_with('/') ? std::string{path} : "/" + std::string{path};
   return parsed;
 }
 

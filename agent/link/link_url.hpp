@@ -25,6 +25,14 @@ struct BrokerUrl {
   std::string path;  ///< of a WebSocket, with its "/"; empty otherwise
 };
 
+struct HttpUrl {
+  HostPort at;
+  bool tls = true;
+  std::string path;  ///< with its "/" and its query
+
+  std::uint16_t port_default() const noexcept { return tls ? 443 : 80; }
+};
+
 struct ProxyUrl {
   HostPort at;
   std::string username;
@@ -35,6 +43,10 @@ struct ProxyUrl {
 /// only `plaintext_allowed` lets through.
 /// Errors: OutOfRange  with the part that is wrong and what to write instead
 Result<BrokerUrl> parse_broker_url(std::string_view url, bool plaintext_allowed);
+
+/// https://host[:443]/path, and http:// where `plaintext_allowed`.
+/// Errors: OutOfRange
+Result<HttpUrl> parse_http_url(std::string_view url, bool plaintext_allowed);
 
 /// http://[user:password@]host[:3128]; user and password may be percent-encoded.
 /// Errors: OutOfRange
