@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "agent/build_facts.hpp"
+#include "agent/cloud/azure_assignment.hpp"
 #include "agent/cloud/presence.hpp"
 #include "agent/identity/identity_directory.hpp"
 #include "agent/local/control_socket.hpp"
@@ -53,10 +54,14 @@ class WiredAgent final : public Agent {
 
   /// Errors: as Link::make
   Result<void> add_link(ConfigurationChanges changes) {
+    const std::string identity = identity_directory(configuration_.state_directory);
+    if (const auto used = use_azure_assignment(identity, configuration_.cloud, configuration_.link); !used) {
+      log_.error("the hub that was assigned is not known", {{"error", used.error().sentence()}});
+    }
     const std::string place = thing_place(configuration_.cloud, configuration_.topic_prefix, configuration_.device_name);
     if (configuration_.cloud.presence) configuration_.link.will = Presence::will(place);
     const LinkOptions without = configuration_.link;
-    use_identity(identity_directory(configuration_.state_directory), configuration_.link);
+    use_identity(identity, configuration_.link);
     auto link = Link::make(loop_, log_, configuration_.link);
     if (!link && configuration_.link.certificate_file != without.certificate_file) {
       // Ours to keep, so not the operator's mistake: sampling goes on (promise P4).

@@ -3,12 +3,41 @@
 
 #include <utility>
 
+#include "agent/cloud/aws_claim.hpp"
+#include "agent/cloud/est_authority.hpp"
+#include "agent/cloud/mqtt_authority.hpp"
+
 namespace fieldpost {
+HttpOptions est_http_options(const Configuration& configuration) {
+  HttpOptions options;
+  options.ca_file = configuration.identity.est_ca_file.empty() ? configuration.link.ca_file : configuration.identity.est_ca_file;
+  options.proxy = configuration.link.proxy;
+  return options;
+}
+
+std::unique_ptr<SigningAuthority> WiredIdentity::authority() {
+  using Authority = IdentityOptions::Authority;
+  const IdentityOptions& options = configuration_.identity;
+  switch (options.authority) {
+    case Authority::none: return nullptr;
+    case Authority::mqtt:
+      return std::make_unique<MqttAuthority>(link_, configuration_.topic_prefix + "/" + configuration_.device_name + "/certificate");
+    case Authority::aws:
+      return std::make_unique<AwsClaim>(loop_, link_, options.aws_template, options.aws_parameters, configuration_.link.client_id);
+    case Authority::est: {
+      HttpOptions http = est_http_options(configuration_);
+      http.certificate_file = configuration_.link.certificate_file;
+      http.key_file = configuration_.link.key_file;
+      http_ = make_http_client(loop_, std::move(http));
+      return std::make_unique<EstAuthority>(loop_, *http_, EstOptions{.url = options.est_url, .username = {}, .password = {}, .renewal = true});
+    }
+  }
+  return nullptr;
+}
+
 WiredIdentity::WiredIdentity(EventLoop& loop, Log& log, const Configuration& configuration, Link& link)
-    : loop_{loop}, log_{log}, configuration_{configuration}, link_{link} {
-  if (configuration.identity.authority == IdentityOptions::Authority::none) return;
-  authority_ = std::make_unique<MqttAuthority>(
-      link, configuration.topic_prefix + "/" + configuration.device_name + "/certificate");
+    : loop_{loop}, log_{log}, configuration_{configuration}, link_{link}, authority_{authority()} {
+  if (!authority_) return;
   rotation_ = std::make_unique<IdentityRotation>(
       loop, log, identity_directory(configuration.state_directory), configuration.identity, *authority_,
       [this](const IdentityDirectory::Generation& generation, std::function<void(Result<void>)> done) {

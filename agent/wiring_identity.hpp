@@ -6,13 +6,16 @@
 #include <memory>
 #include <optional>
 
-#include "agent/cloud/mqtt_authority.hpp"
 #include "agent/configuration/configuration.hpp"
 #include "agent/identity/identity_proof.hpp"
 #include "agent/identity/identity_rotation.hpp"
+#include "agent/link/http_fetch.hpp"
 #include "agent/local/status_document.hpp"
 
 namespace fieldpost {
+
+/// How the EST server is spoken to, but for the certificate.
+HttpOptions est_http_options(const Configuration& configuration);
 
 class WiredIdentity {
  public:
@@ -32,6 +35,8 @@ class WiredIdentity {
   static constexpr nanoseconds kLookInterval = std::chrono::hours{1};
 
  private:
+  /// What the configuration names, if anything.
+  std::unique_ptr<SigningAuthority> authority();
   void look();
   void prove(const IdentityDirectory::Generation& generation, std::function<void(Result<void>)> done);
 
@@ -41,8 +46,9 @@ class WiredIdentity {
   Link& link_;
   std::optional<DeviceCertificate> certificate_;  ///< in use, as of the last look
   CertificateAge told_ = CertificateAge::valid;
-  /// Both only where the configuration names an authority.
-  std::unique_ptr<MqttAuthority> authority_;
+  /// Only where the configuration names an authority.
+  std::unique_ptr<HttpClient> http_;
+  std::unique_ptr<SigningAuthority> authority_;
   std::unique_ptr<IdentityRotation> rotation_;
   std::unique_ptr<IdentityProof> proof_;
   Subscription next_look_;

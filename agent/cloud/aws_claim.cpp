@@ -20,11 +20,15 @@ bool passes(std::int64_t status) { return status == 429 || status >= 500; }
 
 }  // namespace
 
-AwsClaim::AwsClaim(EventLoop& loop, Link& link, std::string name, Parameters parameters)
+AwsClaim::AwsClaim(EventLoop& loop, Link& link, std::string name, TemplateParameters parameters, std::string thing)
     : loop_{loop},
       link_{link},
       place_{"$aws/provisioning-templates/" + std::move(name) + "/provision/json"},
-      parameters_{std::move(parameters)} {
+      parameters_{std::move(parameters)},
+      expected_thing_{std::move(thing)} {}
+
+void AwsClaim::listen() {
+  if (std::exchange(listening_, true)) return;
   const auto hear = [this](const std::string& topic, void (AwsClaim::*take)(std::string_view)) {
     link_.subscribe(topic, 1, [this, take](std::string_view, std::string_view payload) { (this->*take)(payload); });
   };
@@ -35,6 +39,8 @@ AwsClaim::AwsClaim(EventLoop& loop, Link& link, std::string name, Parameters par
 }
 
 Result<void> AwsClaim::ask(const std::string& request_pem, Answer answer) {
+  if (!link_.connected()) return Error{ErrorKind::Unavailable, "no connection to AWS IoT"};
+  listen();
   request_ = request_pem;
   answer_ = std::move(answer);
   step_ = Step::signing;
@@ -49,7 +55,7 @@ void AwsClaim::tell_in_use(const DeviceCertificate&, std::function<void(Result<v
 void AwsClaim::publish() {
   if (++attempts_ > kAttemptsMax) {
     finish(last_refusal_.empty()
-               ? Error{ErrorKind::Timeout, "the service does not answer; may the claim certificate use the provisioning topics?"}
+               ? Error{ErrorKind::Timeout, "the service does not answer; may this certificate use the provisioning topics?"}
                : Error{ErrorKind::Denied, last_refusal_});
     return;
   }
@@ -93,6 +99,11 @@ void AwsClaim::provisioned(std::string_view payload) {
   const auto name = text_at(Json::parse(payload), "thingName");
   if (!name || name->empty()) {
     finish(Error{ErrorKind::Malformed, "the service's answer names no thing"});
+    return;
+  }
+  if (!expected_thing_.empty() && *name != expected_thing_) {
+    finish(Error{ErrorKind::Denied, "the template calls this device \"" + *name + "\", which is \"" + expected_thing_ +
+                                        "\": its parameters mean another thing"});
     return;
   }
   thing_name_ = *name;

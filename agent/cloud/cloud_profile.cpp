@@ -80,6 +80,8 @@ std::optional<std::string> fit(CloudOptions& options, LinkOptions& link) {
     if (broker->at.port == kHttpsPort && link.alpn.empty()) link.alpn = {"x-amzn-mqtt-ca"};
     return std::nullopt;
   }
+  // Which hub it is, `fieldpost provision --dps` asks.
+  if (options.hub.empty() && host.ends_with(".azure-devices-provisioning.net")) return std::nullopt;
   bool is_hub = false;
   for (const std::string_view domain : kHubDomains) is_hub = is_hub || host.ends_with(domain);
   if (options.hub.empty() && !is_hub) return "names no hub (HUB.azure-devices.net); if it is a gateway before one, set \"hub\" in [cloud]";

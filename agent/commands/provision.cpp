@@ -9,14 +9,19 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <initializer_list>
+#include <iterator>
 
 #include "agent/build_facts.hpp"
-#include "agent/cloud/aws_claim.hpp"
+#include "agent/cloud/azure_assignment.hpp"
 #include "agent/commands/command.hpp"
+#include "agent/commands/enrolment.hpp"
 #include "agent/configuration/configuration.hpp"
 #include "agent/identity/identity_directory.hpp"
 #include "agent/identity/identity_proof.hpp"
+#include "agent/link/credential_file.hpp"
 #include "agent/local/state_directory.hpp"
+#include "agent/wiring_identity.hpp"
 #include "platform/durable_file.hpp"
 #include "platform/json.hpp"
 
@@ -30,10 +35,16 @@ constexpr CommandOption kOptions[] = {
     {"--key", "KIND", "with --request: kind of the key; default: [identity] key", kKeyKinds},
     {"--install", "FILE", "take over the certificate (PEM chain, own first), try it, use it"},
     {"--claim", "TEMPLATE", "AWS: signed and registered through this provisioning template"},
-    {"--claim-certificate", "FILE", "with --claim: the batch's claim certificate (PEM)"},
-    {"--claim-key", "FILE", "with --claim: its key"},
     {"--parameters", "LIST", "with --claim: what the template asks for: SerialNumber=123,Model=B"},
-    {"--unproved", "", "with --install or --claim: use it without trying it at the broker"},
+    {"--dps", "SCOPE", "Azure: registered with the provisioning service of this ID scope, which names the hub"},
+    {"--dps-host", "HOST[:PORT]", "with --dps: the service; default: global.azure-devices-provisioning.net"},
+    {"--est", "URL", "signed by the CA behind this EST server (https://...)"},
+    {"--est-ca", "FILE", "with --est: whom to trust there (PEM); default: as [broker] ca_file"},
+    {"--est-user", "NAME", "with --est: user name, where the server wants one"},
+    {"--est-password-file", "FILE", "with --est-user: the file with its password"},
+    {"--claim-certificate", "FILE", "with --claim, --dps, --est: the batch's certificate (PEM)"},
+    {"--claim-key", "FILE", "with --claim-certificate: its key"},
+    {"--unproved", "", "with --install, --claim, --dps, --est: use it without trying it at the broker"},
     {"--discard", "", "forget a request or certificate that is not in use"},
     {"--format", "FORMAT", "what is there: lines for people, or one JSON document", "text|json"},
 };
@@ -107,6 +118,8 @@ ExitCode failed(const Error& error) {
 }
 
 ExitCode show(const IdentityDirectory& identity, UtcTime now, bool as_json) {
+  const auto read = read_azure_assignment(identity.path());
+  const std::optional<AzureAssignment> hub = read ? *read : std::nullopt;  // what is wrong with it has been said
   if (as_json) {
     JsonWriter json;
     json.begin_object();
@@ -119,6 +132,10 @@ ExitCode show(const IdentityDirectory& identity, UtcTime now, bool as_json) {
       json.key("pending");
       write_json(json, describe(*identity.pending(), false), now);
     }
+    if (hub) {
+      json.key("azure").begin_object();
+      json.member("hub", hub->hub).member("device_id", hub->device_id).member("scope_id", hub->scope_id).end_object();
+    }
     json.end_object();
     print(std::move(json).take() + "\n");
     return ExitCode::ok;
@@ -127,11 +144,12 @@ ExitCode show(const IdentityDirectory& identity, UtcTime now, bool as_json) {
   if (!identity.fault().empty()) print("broken: " + identity.fault() + "; --request begins a new one\n");
   if (identity.current()) print(lines(describe(*identity.current(), true), now));
   if (identity.pending()) print(lines(describe(*identity.pending(), false), now));
+  if (hub) print("assigned to " + hub->hub + " as " + hub->device_id + " (Azure, scope " + hub->scope_id + ")\n");
   if (!identity.current() && !identity.pending() && identity.fault().empty()) print("none yet; `fieldpost provision --request` makes a key and a request\n");
   return ExitCode::ok;
 }
 
-ExitCode request(IdentityDirectory& identity, const Arguments& arguments, const Configuration& configuration) {
+ExitCode request(IdentityDirectory& identity, const Arguments& arguments, Configuration configuration, const SystemClock&) {
   const IdentityOptions& options = configuration.identity;
   const bool key_was_there = identity.pending().has_value();
   const KeyKind kind = key_kind(arguments.text("--key", "")).value_or(options.key);
@@ -160,58 +178,6 @@ Result<void> prove(const IdentityDirectory& identity, LinkOptions options, const
   }));
   loop->run();
   return result;
-}
-
-/// "SerialNumber=123,Model=B".
-/// Errors: Malformed
-Result<AwsClaim::Parameters> parameters_of(std::string_view list) {
-  AwsClaim::Parameters parameters;
-  while (!list.empty()) {
-    const std::string_view one = list.substr(0, list.find(','));
-    const std::size_t equals = one.find('=');
-    if (equals == std::string_view::npos || equals == 0) {
-      return Error{ErrorKind::Malformed, "--parameters: \"" + std::string{one} + "\" is not NAME=VALUE"};
-    }
-    parameters.emplace_back(one.substr(0, equals), one.substr(equals + 1));
-    list.remove_prefix(std::min(one.size() + 1, list.size()));
-  }
-  return parameters;
-}
-
-struct Claimed {
-  std::string chain;
-  std::string thing_name;
-};
-
-/// Connects with the claim certificate and has the pending request signed and this device registered.
-Result<Claimed> claim(const IdentityDirectory& identity, const Arguments& arguments, LinkOptions options, const SystemClock& clock) {
-  options.certificate_file = arguments.text("--claim-certificate", "");
-  options.key_file = arguments.text("--claim-key", "");
-  options.key_password.clear();
-  options.will.reset();
-  const auto request = TRY(read_file(identity.pending()->request_file, kCertificateBytesMax));
-  Log log{clock, LogLevel::error};
-  const auto loop = make_event_loop(clock, &log);
-  const auto link = TRY(Link::make(*loop, log, std::move(options)));
-  AwsClaim aws{*loop, *link, arguments.text("--claim", ""), TRY(parameters_of(arguments.text("--parameters", "")))};
-  Result<std::string> chain{Error{ErrorKind::Timeout, ""}};
-  bool asked = false;
-  int failures = 0;
-  const auto end = [&](Result<std::string> outcome) {
-    chain = std::move(outcome);
-    link->stop([&loop] { loop->stop(); });
-  };
-  link->on_change([&](LinkState state) {
-    if (state == LinkState::connected && !asked) {
-      asked = true;
-      static_cast<void>(aws.ask(request, end));
-    } else if (state == LinkState::waiting && !asked && ++failures == IdentityProof::kAttemptsMax) {
-      end(Error{ErrorKind::Denied, link->status().last_error});
-    }
-  });
-  link->start();
-  loop->run();
-  return Claimed{TRY(std::move(chain)), aws.thing_name()};
 }
 
 /// The pending identity, proved if that is wanted, is in use from now on.
@@ -250,15 +216,28 @@ ExitCode install_file(IdentityDirectory& identity, const Arguments& arguments, c
   return chain ? install(identity, *chain, arguments, configuration, clock) : failed(chain.error());
 }
 
+/// The pending request, made if there is none; for `subject` where that is not the configured one.
+/// Errors: as IdentityDirectory::request
+Result<std::string> requested(IdentityDirectory& identity, const Configuration& configuration, const std::string& subject) {
+  TRY(as_owner_of(configuration.state_directory, [&] { return identity.request(configuration.identity.key, subject); }));
+  return read_file(identity.pending()->request_file, kCertificateBytesMax);
+}
+
+bool is_signed(const IdentityDirectory& identity) { return identity.pending() && identity.pending()->has_certificate; }
+
 ExitCode provision_by_claim(IdentityDirectory& identity, const Arguments& arguments, Configuration configuration,
                             const SystemClock& clock) {
   if (!configuration.has_broker) return failed({ErrorKind::NotPresent, "no [broker]: give the account's endpoint as its url"});
   // Signed and registered before, and then not proved.
-  if (identity.pending() && identity.pending()->has_certificate) return use_pending(identity, arguments, configuration, clock);
-  const auto made = as_owner_of(configuration.state_directory,
-                                [&] { return identity.request(configuration.identity.key, configuration.identity.subject); });
+  if (is_signed(identity)) return use_pending(identity, arguments, configuration, clock);
+  const auto made = requested(identity, configuration, configuration.identity.subject);
   if (!made) return failed(made.error());
-  const auto claimed = claim(identity, arguments, configuration.link, clock);
+  auto parameters = template_parameters(arguments.text("--parameters", ""));
+  if (!parameters) return failed(parameters.error().with_context("--parameters"));
+  LinkOptions options = configuration.link;
+  options.certificate_file = arguments.text("--claim-certificate", "");
+  options.key_file = arguments.text("--claim-key", "");
+  const auto claimed = enrol_by_claim(*made, arguments.text("--claim", ""), std::move(*parameters), std::move(options), clock);
   if (!claimed) return failed(claimed.error());
   if (claimed->thing_name != configuration.device_name) {
     complain("provision", "the cloud calls this device \"" + claimed->thing_name + "\": write name = \"" + claimed->thing_name +
@@ -268,21 +247,127 @@ ExitCode provision_by_claim(IdentityDirectory& identity, const Arguments& argume
   return install(identity, claimed->chain, arguments, configuration, clock);
 }
 
+/// What attests the device to Azure: the batch's certificate, or the device's own.
+/// Errors: NotPresent
+Result<LinkOptions> attesting(const IdentityDirectory& identity, const Arguments& arguments, LinkOptions options) {
+  const auto& own = is_signed(identity) ? identity.pending() : identity.current();
+  if (arguments.has("--claim-certificate")) {
+    options.certificate_file = arguments.text("--claim-certificate", "");
+    options.key_file = arguments.text("--claim-key", "");
+  } else if (own) {
+    options.certificate_file = own->certificate_file;
+    options.key_file = own->key_file;
+  } else if (options.certificate_file.empty()) {
+    return Error{ErrorKind::NotPresent, "no certificate that attests this device: take its own over with --request and --install FILE "
+                                        "--unproved, or give the batch's with --claim-certificate"};
+  }
+  return options;
+}
+
+ExitCode provision_by_dps(IdentityDirectory& identity, const Arguments& arguments, Configuration configuration,
+                          const SystemClock& clock) {
+  if (!configuration.has_broker || configuration.cloud.profile != CloudOptions::Profile::azure) {
+    return failed({ErrorKind::NotPresent, "--dps needs [cloud] profile = \"azure\", and a [broker]"});
+  }
+  const bool issues = arguments.has("--claim-certificate");
+  if (issues && is_signed(identity)) return use_pending(identity, arguments, configuration, clock);
+  auto options = attesting(identity, arguments, configuration.link);
+  if (!options) return failed(options.error());
+  const auto attests = DeviceCertificate::read(options->certificate_file);
+  if (!attests) return failed(attests.error().with_context(options->certificate_file));
+  const auto id = AzureDps::registration_id(attests->subject);
+  if (!id) return failed(id.error());
+  std::string request;
+  if (issues) {
+    auto made = requested(identity, configuration, "CN=" + *id);
+    if (!made) return failed(made.error());
+    request = std::move(*made);
+  }
+  const std::string scope = arguments.text("--dps", "");
+  const std::string host = arguments.text("--dps-host", std::string{AzureDps::kHost});
+  const auto registered = enrol_by_dps(request, *id, AzureDps::link_options(std::move(*options), host, scope, *id, issues), clock);
+  if (!registered) return failed(registered.error());
+  const std::string& directory = identity.path();
+  const auto kept = as_owner_of(configuration.state_directory, [&]() -> Result<void> {
+    TRY(make_directories(directory));
+    return write_azure_assignment(directory, {registered->hub, registered->device_id, scope});
+  });
+  if (!kept) return failed(kept.error());
+  if (const auto used = use_azure_assignment(directory, configuration.cloud, configuration.link); !used) return failed(used.error());
+  print("assigned to " + registered->hub + " as " + registered->device_id + "\n");
+  if (registered->device_id != configuration.device_name) {
+    complain("provision", "the hub calls this device \"" + registered->device_id + "\": write name = \"" + registered->device_id +
+                              "\" into [device], or the hub will refuse it");
+  }
+  if (issues) return install(identity, registered->chain_pem, arguments, configuration, clock);
+  return is_signed(identity) ? use_pending(identity, arguments, configuration, clock) : ExitCode::ok;
+}
+
+ExitCode provision_by_est(IdentityDirectory& identity, const Arguments& arguments, Configuration configuration,
+                          const SystemClock& clock) {
+  if (is_signed(identity)) return use_pending(identity, arguments, configuration, clock);
+  const auto made = requested(identity, configuration, configuration.identity.subject);
+  if (!made) return failed(made.error());
+  EstOptions est{arguments.text("--est", ""), arguments.text("--est-user", ""), ""};
+  HttpOptions options = est_http_options(configuration);
+  if (arguments.has("--est-ca")) options.ca_file = arguments.text("--est-ca", "");
+  if (arguments.has("--claim-certificate")) {
+    options.certificate_file = arguments.text("--claim-certificate", "");
+    options.key_file = arguments.text("--claim-key", "");
+  } else if (identity.current()) {
+    options.certificate_file = identity.current()->certificate_file;
+    options.key_file = identity.current()->key_file;
+    est.renewal = true;
+  }
+  if (arguments.has("--est-password-file")) {
+    auto password = CredentialFile::read("--est-password-file", arguments.text("--est-password-file", ""), CredentialFile::Kind::secret);
+    if (!password) return failed(password.error());
+    est.password = reinterpret_cast<const char*>(password->bytes());
+    while (est.password.ends_with('\n') || est.password.ends_with('\r')) est.password.pop_back();
+  }
+  const auto chain = enrol_by_est(*made, std::move(est), std::move(options), clock);
+  return chain ? install(identity, *chain, arguments, configuration, clock) : failed(chain.error());
+}
+
+/// An option, and those of which one must be there with it.
+struct Belongs {
+  std::string_view option;
+  std::initializer_list<std::string_view> to;
+};
+
 /// At most one thing is asked for, and nothing that belongs to another.
 bool makes_sense(const Arguments& arguments) {
-  const int wanted = int{arguments.has("--request")} + int{arguments.has("--install")} + int{arguments.has("--discard")} +
-                     int{arguments.has("--claim")};
-  if (wanted > 1) return false;
-  if ((arguments.has("--subject") || arguments.has("--key")) && !arguments.has("--request")) return false;
-  if (arguments.has("--claim") != arguments.has("--claim-certificate") || arguments.has("--claim") != arguments.has("--claim-key")) return false;
-  if (arguments.has("--parameters") && !arguments.has("--claim")) return false;
-  if (arguments.has("--unproved") && !arguments.has("--install") && !arguments.has("--claim")) return false;
-  return !arguments.has("--format") || wanted == 0;
+  constexpr std::string_view kWays[] = {"--request", "--install", "--claim", "--dps", "--est", "--discard"};
+  const auto wanted = std::count_if(std::begin(kWays), std::end(kWays), [&](std::string_view way) { return arguments.has(way); });
+  if (wanted > 1 || (arguments.has("--format") && wanted > 0)) return false;
+  const Belongs belongings[] = {{"--subject", {"--request"}},
+                                {"--key", {"--request"}},
+                                {"--parameters", {"--claim"}},
+                                {"--claim", {"--claim-certificate"}},
+                                {"--claim-certificate", {"--claim", "--dps", "--est"}},
+                                {"--claim-certificate", {"--claim-key"}},
+                                {"--claim-key", {"--claim-certificate"}},
+                                {"--dps-host", {"--dps"}},
+                                {"--est-ca", {"--est"}},
+                                {"--est-user", {"--est"}},
+                                {"--est-user", {"--est-password-file"}},
+                                {"--est-password-file", {"--est-user"}},
+                                {"--unproved", {"--install", "--claim", "--dps", "--est"}}};
+  return std::all_of(std::begin(belongings), std::end(belongings), [&](const Belongs& one) {
+    return !arguments.has(one.option) || std::any_of(one.to.begin(), one.to.end(), [&](std::string_view other) { return arguments.has(other); });
+  });
 }
+
+/// Those that make a key, and so the directory for it.
+struct Way {
+  std::string_view option;
+  ExitCode (*go)(IdentityDirectory& identity, const Arguments& arguments, Configuration configuration, const SystemClock& clock);
+};
+constexpr Way kWays[] = {{"--request", &request}, {"--claim", &provision_by_claim}, {"--dps", &provision_by_dps}, {"--est", &provision_by_est}};
 
 ExitCode run_provision(const Arguments& arguments) {
   if (!makes_sense(arguments)) {
-    complain("provision", "one of --request, --install, --claim, --discard, each with its own options; see fieldpost provision --help");
+    complain("provision", "one of --request, --install, --claim, --dps, --est, --discard, each with its own options; see fieldpost provision --help");
     return ExitCode::usage;
   }
   const std::string path = arguments.text("--config", kDefaultConfigurationPath);
@@ -293,14 +378,17 @@ ExitCode run_provision(const Arguments& arguments) {
     }
     return ExitCode::failed;
   }
-  const Configuration& configuration = loaded.configuration;
+  Configuration configuration = loaded.configuration;
   const SystemClock clock{UtcTime{seconds{build_facts::kSourceDate}}};
   auto identity = IdentityDirectory::open(identity_directory(configuration.state_directory));
   if (!identity) return failed(identity.error());
-  if (arguments.has("--request") || arguments.has("--claim")) {
+  // What is broken there, --dps makes anew.
+  const auto used = use_azure_assignment(identity->path(), configuration.cloud, configuration.link);
+  if (!used && !arguments.has("--dps")) complain("provision", used.error().sentence());
+  for (const Way& way : kWays) {
+    if (!arguments.has(way.option)) continue;
     if (const auto made = make_directories(configuration.state_directory); !made) return failed(made.error());
-    if (arguments.has("--claim")) return provision_by_claim(*identity, arguments, configuration, clock);
-    return request(*identity, arguments, configuration);
+    return way.go(*identity, arguments, configuration, clock);
   }
   if (arguments.has("--install")) return install_file(*identity, arguments, configuration, clock);
   if (arguments.has("--discard")) {
@@ -327,8 +415,15 @@ constexpr Command kProvisionCommand{
     "names no certificate_file. The same two steps renew them. Without an option: what is there, and\n"
     "until when it is valid.\n"
     "\n"
-    "On AWS IoT, fleet provisioning by claim does it in one step: --claim TEMPLATE with the batch's claim\n"
-    "certificate and key.\n"
+    "In one step, where a service signs or knows the device:\n"
+    "  --claim  AWS IoT, fleet provisioning by claim: through a template, with the batch's claim certificate\n"
+    "           (JITP and JITR need nothing but --install: the first connection registers)\n"
+    "  --dps    Azure: registers with the certificate the device has, installed before with --unproved; its\n"
+    "           common name is the registration id. The hub that is assigned takes the place of [broker]'s.\n"
+    "           With --claim-certificate the enrolment issues the device's own (preview)\n"
+    "  --est    a CA's EST server (RFC 7030): the first time with --est-user or the batch's certificate,\n"
+    "           then with the device's own. A CA that decides by hand is waited for ten minutes; again: the\n"
+    "           same request. [identity] authority = \"est\" has the agent renew by itself\n"
     "\n"
     "exit codes: 0 done; 1 failed (standard error says why, and what is in use stays); 2 wrong command line\n",
     kOptions,
@@ -337,6 +432,8 @@ constexpr Command kProvisionCommand{
     "  fieldpost provision --install gateway-1.pem\n"
     "  fieldpost provision --claim gateways --claim-certificate claim.pem --claim-key claim.key \\\n"
     "      --parameters SerialNumber=123\n"
+    "  fieldpost provision --dps 0ne00ABCDEF\n"
+    "  fieldpost provision --est https://ca.example --est-user factory --est-password-file est.password\n"
     "  fieldpost provision --format json | jq .current.not_after\n",
     &run_provision};
 

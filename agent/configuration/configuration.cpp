@@ -170,15 +170,36 @@ void read_broker(const SectionReader& broker, File& file, Configuration& result)
 }
 
 void read_identity(const SectionReader& identity, Configuration& result) {
-  const bool mqtt = identity.text("authority") == "mqtt";
-  result.identity.authority = mqtt ? IdentityOptions::Authority::mqtt : IdentityOptions::Authority::none;
-  result.identity.key = key_kind(identity.text("key")).value_or(KeyKind::p256);
-  result.identity.subject = identity.given("subject") ? identity.text("subject") : "CN=" + result.device_name;
-  result.identity.device = result.device_name;
-  if (identity.given("renew_after")) result.identity.renew_after = identity.duration("renew_after");
-  if (mqtt && !result.link.certificate_file.empty()) {
+  using Authority = IdentityOptions::Authority;
+  IdentityOptions& options = result.identity;
+  const std::string name = identity.text("authority");
+  options.authority = name == "mqtt" ? Authority::mqtt : name == "aws" ? Authority::aws : name == "est" ? Authority::est : Authority::none;
+  options.key = key_kind(identity.text("key")).value_or(KeyKind::p256);
+  options.subject = identity.given("subject") ? identity.text("subject") : "CN=" + result.device_name;
+  options.device = result.device_name;
+  if (options.authority == Authority::aws) options.renew_after = kAwsRenewAfter;
+  if (identity.given("renew_after")) options.renew_after = identity.duration("renew_after");
+  options.est_url = identity.text("est_url");
+  options.est_ca_file = identity.path("est_ca_file");
+  options.aws_template = identity.text("aws_template");
+  if (options.authority != Authority::none && !result.link.certificate_file.empty()) {
     identity.error_at("authority", "\"authority\" in [identity] renews what `fieldpost provision` made; [broker] names a "
                                    "certificate_file of its own: leave one of the two out");
+  }
+  const auto needs = [&](Authority authority, const char* key) {
+    if (options.authority == authority && identity.text(key).empty()) {
+      identity.error_at("authority", "\"authority\" in [identity] is \"" + name + "\", which needs \"" + key + "\" beside it");
+    }
+  };
+  needs(Authority::est, "est_url");
+  needs(Authority::aws, "aws_template");
+  if (!options.est_url.empty()) {
+    if (const auto url = check_est_url(options.est_url); !url) identity.error_at("est_url", "\"est_url\" in [identity]: " + url.error().sentence());
+  }
+  if (auto list = template_parameters(identity.text("aws_parameters"))) {
+    options.aws_parameters = std::move(*list);
+  } else {
+    identity.error_at("aws_parameters", "\"aws_parameters\" in [identity]: " + list.error().sentence());
   }
 }
 

@@ -68,14 +68,23 @@ constexpr KeyDeclaration kBrokerKeys[] = {
 
 constexpr KeyDeclaration kIdentityKeys[] = {
     {.key = "authority", .type = Type::choice, .default_text = "none",
-     .help = "who signs renewals: nobody (`fieldpost provision` does it by hand), or whoever answers over the broker",
-     .choices = "none|mqtt"},
+     .help = "who signs renewals: nobody (`fieldpost provision` does it by hand), whoever answers over the broker, AWS IoT, "
+             "or an EST server",
+     .choices = kAuthorities},
     {.key = "key", .type = Type::choice, .default_text = "p256", .help = "kind of the keys that are made",
      .choices = kKeyKinds},
     {.key = "subject", .type = Type::text, .default_text = "",
      .help = "of the requests, such as \"CN=gateway-1,O=Acme\"; default: CN=<device name>"},
     {.key = "renew_after", .type = Type::duration, .default_text = "",
-     .help = "age at which a certificate is renewed; default: two thirds of its life", .min = kDay, .max = 3650 * kDay},
+     .help = "age at which a certificate is renewed at the latest; it is earlier after two thirds of its life; default with "
+             "authority aws: 365d", .min = kDay, .max = 3650 * kDay},
+    {.key = "est_url", .type = Type::text, .default_text = "",
+     .help = "authority est: https://HOST[:PORT], with a path where it is not /.well-known/est"},
+    {.key = "est_ca_file", .type = Type::file, .default_text = "", .help = "whom to trust there (PEM); default: as in [broker]"},
+    {.key = "aws_template", .type = Type::text, .default_text = "",
+     .help = "authority aws: provisioning template that registers this device's new certificate"},
+    {.key = "aws_parameters", .type = Type::text, .default_text = "",
+     .help = "what the template asks for: \"SerialNumber=123,Model=B\""},
 };
 
 constexpr KeyDeclaration kCloudKeys[] = {

@@ -82,9 +82,10 @@ UtcTime IdentityRotation::certain_time() const {
 
 bool IdentityRotation::is_due(const DeviceCertificate& certificate) const {
   const nanoseconds life = certificate.not_after - std::max(certificate.not_before, UtcTime{});
-  const UtcTime due = options_.renew_after ? certificate.not_before + *options_.renew_after
-                                           : renewal_due(certificate) + spread(options_.device, life);
-  return loop_.clock().utc_above_floor().time >= due;
+  UtcTime due = renewal_due(certificate);
+  // An age that was meant for longer lives must not let a short one expire.
+  if (options_.renew_after) due = std::min(due, certificate.not_before + *options_.renew_after);
+  return loop_.clock().utc_above_floor().time >= due + spread(options_.device, life);
 }
 
 void IdentityRotation::work(std::function<Result<IdentityDirectory>()> job, std::function<void(IdentityDirectory)> then) {

@@ -4,8 +4,10 @@
 import pytest
 
 from tests.doubles.aws_provisioning import AwsProvisioning
-from tests.end_to_end.test_provision import RAMPS, assert_in_use_and_whole, known, provision
+from tests.end_to_end.test_provision import RAMPS, asked, assert_in_use_and_whole, known, provision
+from tests.support.test_ca import DAY
 from tests.tools.certificates import CertificateAuthority
+from tests.tools.child import wait_until
 
 
 @pytest.fixture
@@ -80,3 +82,26 @@ def test_words_that_do_not_fit_together(claiming):
     provision(agent, *words[:4], code=2)
     provision(agent, "--parameters", "a=b", code=2)
     assert "NAME=VALUE" in provision(agent, *words, "--parameters", "oops", code=1).stderr
+
+
+@pytest.mark.parametrize("serial, renewed", [("1", True), ("2", False)], ids=["this thing", "another thing"])
+def test_the_agent_renews_through_the_template(road, serial, renewed):
+    identity = {"authority": "aws", "aws_template": "gateways", "aws_parameters": f"SerialNumber={serial}"}
+    agent = road.agent(certificate=None, sections={**RAMPS, "identity": identity})
+    provision(agent, "--install", asked(agent, road.authority, starts=-8 * DAY, lasts=9 * DAY))
+    first = known(agent)["current"]
+    with aws(road, thing="proof-{SerialNumber}", throttle=1) as service, agent:
+        if renewed:
+            wait_until(lambda: agent.status()["identity"].get("renewals") == 1, 120, "the renewal")
+            arrived = len(road.messages())
+            road.wait_for(lambda messages: len(messages) >= arrived + 3, 60, "readings after the renewal")
+        else:
+            wait_until(lambda: "another thing" in agent.status()["identity"]["last_error"], 120, "the refusal")
+    assert service.things.keys() == {f"proof-{serial}"}
+    assert (known(agent)["current"]["serial"] != first["serial"]) == renewed
+    assert_in_use_and_whole(agent)
+
+
+def test_a_renewal_through_aws_wants_a_template(road):
+    agent = road.agent(certificate=None, sections={**RAMPS, "identity": {"authority": "aws"}})
+    assert "aws_template" in provision(agent, code=1).stderr

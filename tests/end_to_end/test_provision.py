@@ -11,10 +11,13 @@ import time
 
 import pytest
 
+from tests.doubles.azure_dps import AzureDps
+from tests.doubles.est_server import EstServer
 from tests.support.test_ca import DAY
 from tests.tools.agent import ramp_source, run_binary
 from tests.tools.certificates import CertificateAuthority
 from tests.tools.child import wait_until
+from tests.tools.ports import free_port
 
 RAMPS = ramp_source(series=1)
 NOBODY = 65534
@@ -190,6 +193,31 @@ def test_what_is_wrong_with_an_answer_is_said(road):
     provision(agent, "--subject", "CN=x", code=2)
 
 
+def test_expired_and_not_yet_valid_are_told_apart(road):
+    agent = road.agent(certificate=None, sections=RAMPS)
+    expired = asked(agent, road.authority, starts=-9 * DAY, lasts=8 * DAY)
+    assert "the certificate expired at" in provision(agent, "--install", expired, "--unproved", code=1).stderr
+    assert "age" not in known(agent)["pending"]
+    # The clock may be the one that is wrong: it is kept, and the broker decides.
+    early = asked(agent, road.authority, starts=DAY, lasts=8 * DAY)
+    assert "did not take it" in provision(agent, "--install", early, code=1).stderr
+    assert known(agent)["pending"]["age"] == "not yet valid"
+
+
+def test_a_key_that_others_can_read_is_not_used(road):
+    agent = road.agent(certificate=None, sections=RAMPS)
+    provision(agent, "--install", asked(agent, road.authority))
+    key = agent.state_directory / "identity" / "1" / "key.pem"
+    key.chmod(0o644)
+    with agent:
+        agent.wait_for_log("the identity cannot be used", "chmod 600")
+        wait_until(agent.durable_segments, 30, "readings made durable all the same")
+        assert agent.status()["link"]["connects"] == 0
+    key.chmod(0o600)
+    with agent:
+        road.wait_for(lambda messages: len(messages) >= 3, 60, "readings with the key for us alone")
+
+
 def test_what_root_makes_belongs_to_the_agent(road):
     if os.geteuid() != 0:
         pytest.skip("SKIPPED: only root can act as another")
@@ -274,3 +302,45 @@ def test_killed_at_every_change(road, renewing):
     finish(agent, road.authority)
     with agent:
         road.wait_for(lambda messages: len(messages) >= 3, 30, "readings in the end")
+
+
+def enrolments(road, agent):
+    """The ways in which a service signs, each with its double and the words for it."""
+    batch = road.authority.client("proof-1")
+    claim = ["--claim-certificate", batch.certificate_file, "--claim-key", batch.key_file, "--unproved"]
+    folder = road.scratch.folder("service")
+    est = EstServer(road.authority, folder, port=free_port())
+    dps = AzureDps(road.authority, folder, port=free_port(), issuer=road.authority, at_once=True)
+    return {"est": (est, ["--est", est.url, *claim]), "dps": (dps, ["--dps", dps.scope, "--dps-host", dps.host, *claim])}
+
+
+@pytest.mark.parametrize("way", ["est", "dps"])
+def test_killed_at_every_change_of_an_enrolment(road, way):
+    """The same command again leads to a whole identity, whatever the kill left."""
+    if shutil.which("strace") is None:
+        pytest.skip("SKIPPED: strace is not here; ./dev test installs it")
+    agent = road.agent(certificate=None, sections={**RAMPS, "cloud": {"profile": "azure", "hub": "later.azure-devices.net"}} if way == "dps" else RAMPS)
+    identity = agent.state_directory / "identity"
+    service, words = enrolments(road, agent)[way]
+    kills, left = 0, set()
+    with service:
+        for call in CHANGES:
+            for count in itertools.count(1):
+                shutil.rmtree(agent.state_directory, ignore_errors=True)
+                agent.state_directory.mkdir()
+                killed = killed_at(agent, call, count, words)
+                state = known(agent)
+                left.add("current" if "current" in state else "signed" if "age" in state.get("pending", {}) else "asked" if "pending" in state else "none")
+                if "current" in state:
+                    assert_in_use_and_whole(agent)
+                if "current" not in state:
+                    provision(agent, *words)
+                assert known(agent)["current"]["subject"] == "CN=proof-1", (call, count)
+                assert_in_use_and_whole(agent)
+                if way == "dps":
+                    assert json.loads((identity / "azure.json").read_text())["hub"] == service.hub
+                if not killed:
+                    break
+                kills += 1
+    assert kills > 15, f"only {kills} changes were seen"
+    assert left == {"none", "asked", "signed", "current"}

@@ -19,6 +19,7 @@ class CertificateAuthority:
     def __init__(self, folder, name="Fieldpost throw-away"):
         self._authority = TestCa(folder, name=name)
         self.file = self._authority.root
+        self.bundle = self._authority.bundle  # with the intermediate
         # Tests start many brokers and agents of the same name; a key pair each would cost them seconds.
         self._issued = {}
 

@@ -100,14 +100,34 @@ TEST_F(AwsClaimTest, AnAnswerThatIsNoneIsMalformed) {
   }
 }
 
-TEST_F(AwsClaimTest, WaitsForAConnection) {
+TEST_F(AwsClaimTest, WithoutAConnectionItIsNotAsked) {
   link.up = false;
-  EXPECT_TRUE(claim.ask("REQUEST", [this](Result<std::string> answer) { answers.push_back(std::move(answer)); }));
+  const auto asked = claim.ask("REQUEST", [](const Result<std::string>&) { FAIL(); });
+  ASSERT_FALSE(asked);
+  EXPECT_EQ(asked.error().kind(), ErrorKind::Unavailable);
+}
+
+TEST_F(AwsClaimTest, AConnectionThatIsLostMeanwhileIsWaitedFor) {
+  link.up = false;
+  loop.advance(AwsClaim::kAttemptPause);
   link.up = true;
   link.published.clear();
   loop.advance(AwsClaim::kAttemptPause);
-  EXPECT_EQ(link.published.size(), 1U);
+  ASSERT_EQ(link.published.size(), 1U);
   EXPECT_TRUE(latest()->at("certificateSigningRequest"));
+}
+
+TEST_F(AwsClaimTest, ARenewalIsForTheThingThatAsksOrForNone) {
+  ListeningLink own;
+  AwsClaim renewal{loop, own, "gateways", {}, "gw-123"};
+  for (const char* name : {"gw-124", "gw-123"}) {
+    answers.clear();
+    ASSERT_TRUE(renewal.ask("REQUEST", [this](Result<std::string> answer) { answers.push_back(std::move(answer)); }));
+    own.say(kCreate + "/accepted", R"({"certificateOwnershipToken":"T","certificatePem":"CHAIN"})");
+    own.say(kProvision + "/accepted", std::string{R"({"thingName":")"} + name + "\"}");
+    ASSERT_EQ(answers.size(), 1U);
+    EXPECT_EQ(answers[0].has_value(), std::string_view{name} == "gw-123");
+  }
 }
 
 }  // namespace

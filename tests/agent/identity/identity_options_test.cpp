@@ -14,5 +14,16 @@ TEST(KeyKind, IsKnownByTheNamesThatAreOffered) {
   EXPECT_EQ(kKeyKinds, "p256|p384|rsa2048");
 }
 
+TEST(IdentityOptions, ParametersAreAListOfPairs) {
+  EXPECT_EQ(*template_parameters("SerialNumber=1,Model=B=C"), (TemplateParameters{{"SerialNumber", "1"}, {"Model", "B=C"}}));
+  EXPECT_TRUE(template_parameters("")->empty());
+  for (const char* wrong : {"oops", "=1", "a=1,b"}) EXPECT_FALSE(template_parameters(wrong)) << wrong;
+}
+
+TEST(IdentityOptions, AnEstServerIsSpokenToOverTlsOnly) {
+  EXPECT_TRUE(check_est_url("https://ca.example/est/line-2"));
+  for (const char* wrong : {"http://ca.example", "ca.example", "https://", "https://u:p@ca.example", "https://ca.example/a b"}) EXPECT_FALSE(check_est_url(wrong)) << wrong;
+}
+
 }  // namespace
 }  // namespace fieldpost

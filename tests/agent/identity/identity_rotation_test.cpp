@@ -164,6 +164,23 @@ TEST_F(IdentityRotationTest, AnAgeMayBeConfigured) {
   EXPECT_EQ(rotation->status().state, State::asking);
 }
 
+TEST_F(IdentityRotationTest, AnAgeForLongLivesDoesNotLetAShortOneExpire) {
+  use_one("20261101000000");  // of ten months: two thirds are over
+  options.renew_after = std::chrono::hours{24 * 365};
+  begin();
+  EXPECT_EQ(rotation->status().state, State::asking);
+}
+
+TEST_F(IdentityRotationTest, WhatIsValidForDecadesIsRenewedAtTheAgeForAws) {
+  use_one("20491231235959");
+  options.renew_after = kAwsRenewAfter;
+  begin();
+  EXPECT_EQ(rotation->status().state, State::idle);
+  set_time(*from_rfc3339("2027-01-01T00:00:00Z"), true);
+  pass(IdentityRotation::kLookInterval);
+  EXPECT_EQ(rotation->status().state, State::asking);
+}
+
 TEST_F(IdentityRotationTest, AClockThatNobodyVouchesForRenewsButRefusesNothingAsExpired) {
   use_one("20261101000000");
   set_time(*from_rfc3339("2036-10-01T00:00:00Z"), false);
