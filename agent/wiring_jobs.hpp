@@ -6,13 +6,15 @@
 #include "agent/configuration/configuration.hpp"
 #include "agent/jobs/job_engine.hpp"
 #include "agent/local/status_document.hpp"
+#include "agent/wiring_identity.hpp"
 
 namespace fieldpost {
 
 class WiredJobs {
  public:
   /// All lent, all outlive it.
-  WiredJobs(EventLoop& loop, Log& log, const Configuration& configuration, Link& link);
+  WiredJobs(EventLoop& loop, Log& log, const Configuration& configuration, Link& link, WiredIdentity& identity,
+            RemoteConfiguration* changes, std::function<std::string()> status);
 
   void start() { engine_.start(); }
   void stop() { engine_.stop(); }

@@ -443,6 +443,7 @@ ConfigurationResult read_configuration(std::string_view text, const Configuratio
   }
   result.errors = problems.errors();
   result.files = problems.files();
+  result.configuration.files = result.files;
   result.problems = std::move(problems).take();
   return result;
 }

@@ -35,6 +35,7 @@ struct SourceOptions {
 };
 
 struct Configuration {
+  std::vector<std::string> files;  ///< what it was read from, environment variables among them
   std::string device_name;
   std::string state_directory;
   bool has_broker = false;

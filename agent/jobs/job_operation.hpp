@@ -9,8 +9,10 @@
 #include <string>
 #include <string_view>
 
+#include "agent/cloud/remote_configuration.hpp"
 #include "agent/jobs/job_options.hpp"
 #include "agent/jobs/job_record.hpp"
+#include "agent/link/link.hpp"
 #include "platform/event_loop.hpp"
 #include "platform/json.hpp"
 #include "platform/log.hpp"
@@ -49,6 +51,16 @@ struct JobSurroundings {
   const JobOptions& options;
   /// Begins the agent anew, if its configuration is right.
   std::function<void()> restart;
+  /// Renews the device's certificate; see IdentityRotation::renew_now.
+  std::function<void(std::function<void(Result<void>)>)> renew = {};
+  std::function<std::string()> certificate_serial = {};  ///< of the one in use
+  RemoteConfiguration* configuration = nullptr;          ///< null: it may not be changed from afar
+  /// What `diagnostics.collect` sends, and where to: "PREFIX/DEVICE/diagnostics".
+  Link* link = nullptr;
+  std::string diagnostics_topic = {};
+  std::function<std::string()> status = {};      ///< as `fieldpost status --format json`
+  std::vector<std::string> configuration_files = {};
+  std::function<std::optional<std::string>(std::string_view)> compress = {};  ///< zstd; nothing if that is no gain
 };
 
 struct JobOrder {

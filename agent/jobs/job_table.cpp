@@ -9,6 +9,9 @@ namespace {
 
 constexpr JobKind kKinds[] = {
     {"command.run", false, &make_command_run},
+    {"configuration.apply", false, &make_configuration_apply},
+    {"certificate.rotate", true, &make_certificate_rotate},
+    {"diagnostics.collect", true, &make_diagnostics_collect},
     {"agent.restart", false, &make_agent_restart},
     {"host.reboot", false, &make_host_reboot},
 };
