@@ -143,7 +143,7 @@ class AwsJobs:
     def find(self, job):
         return next(each for each in reversed(self.executions) if each.job == job)
 
-    def wait(self, job, *states, seconds=60):
+    def wait(self, job, *states, seconds=90):
         def there():
             with self._lock:
                 return self.find(job).status in states and self.find(job)
