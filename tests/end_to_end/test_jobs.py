@@ -14,9 +14,12 @@ import paho.mqtt.client as mqtt
 import pytest
 
 from tests.doubles.aws_jobs import AwsJobs
+from tests.end_to_end.test_provision import DAY, Signer, asked, known, provision
 from tests.tools.child import wait_until
 from tests.tools.consumer import Consumer, mutual_tls
 
+# Where the names of topics make no difference.
+ONE_BASE = pytest.mark.parametrize("profile", ["plain"])
 COUNT = {"operation": "count.sh"}
 BASES = {"aws": "$aws/things/proof-1/jobs", "plain": "fieldpost/proof-1/jobs"}
 
@@ -110,6 +113,7 @@ def test_a_service_in_trouble(device, faults):
         assert_once(device, service, "one")
 
 
+@ONE_BASE
 def test_a_service_of_before_takes_fewer_words(device):
     """The older limit of 128 characters: the status is told all the same, and the job was run once."""
     handler(device.handlers, "talk.sh", f'#!/bin/sh\necho "$FIELDPOST_JOB" >> {device.counted}\nprintf "%0500d" 1 >&2\n')
@@ -163,6 +167,7 @@ def test_killed_at_every_write(device, phase):
     assert device.runs("one") <= 1
 
 
+@ONE_BASE
 def test_killed_at_random_many_times(device):
     """The same without looking where: some jobs, an agent that is killed again and again."""
     jobs = [f"job-{number}" for number in range(12)]
@@ -184,6 +189,7 @@ def test_killed_at_random_many_times(device):
         assert service.violations == []
 
 
+@ONE_BASE
 def test_the_checker_sees_a_job_that_is_run_twice(device):
     """The test of the test: an agent whose record is taken from it behind its back, by a service that forgets as well."""
     with device.service() as service:
@@ -200,6 +206,7 @@ def test_the_checker_sees_a_job_that_is_run_twice(device):
             assert_once(device, service, "one")
 
 
+@ONE_BASE
 def test_a_job_in_progress_without_a_record_is_not_run(device):
     with device.service() as service:
         service.create("one", COUNT)
@@ -227,6 +234,7 @@ def test_the_end_is_told_over_restarts_until_it_is_heard(device):
         device.agent.stop()
 
 
+@ONE_BASE
 def test_cancelled_and_timed_out_jobs_are_stopped(road, profile):
     device = Device(road, profile, step_timeout="1m")
     handler(device.handlers, "slow.sh", f"#!/bin/sh\ntrap 'echo stopped >> {device.counted}; exit 1' TERM\n"
@@ -242,6 +250,7 @@ def test_cancelled_and_timed_out_jobs_are_stopped(road, profile):
         assert [(each["job"], each["status"]) for each in past] == [("one", "CANCELED"), ("two", "SUCCEEDED")]
 
 
+@ONE_BASE
 def test_the_step_timer_is_fed_and_runs_out_when_it_is_not(road, profile):
     """A minute of the service lasts 3 s, so that a device which tells every 20 s is too slow for it, and one that tells is in time at 60."""
     device = Device(road, profile, step_timeout="1m")
@@ -256,6 +265,7 @@ def test_the_step_timer_is_fed_and_runs_out_when_it_is_not(road, profile):
     assert [each[0] for each in execution.history].count("IN_PROGRESS") >= 2
 
 
+@ONE_BASE
 def test_what_cannot_be_done_is_rejected_with_words(device):
     with device.service() as service, device.agent:
         for job, document, words in [
@@ -269,6 +279,7 @@ def test_what_cannot_be_done_is_rejected_with_words(device):
         assert service.refusals == []
 
 
+@ONE_BASE
 def test_a_document_of_the_device_client(road, profile):
     """Its sample form: handlers and commands, arguments, output in the details, a failure with its last words."""
     device = Device(road, profile, commands=["echo"])
@@ -288,6 +299,7 @@ def test_a_document_of_the_device_client(road, profile):
         assert service.refusals == []
 
 
+@ONE_BASE
 def test_the_agent_restarts_and_says_so_after(device):
     with device.service() as service:
         device.agent.start()
@@ -298,6 +310,7 @@ def test_the_agent_restarts_and_says_so_after(device):
         device.agent.stop()
 
 
+@ONE_BASE
 def test_diagnostics_arrive_whole(road, profile):
     device = Device(road, profile)
     with Consumer(road.broker, road.authority.client("archive"), topics=("fieldpost/proof-1/diagnostics/#",), client_id="archive") as archive:
@@ -315,6 +328,7 @@ def test_diagnostics_arrive_whole(road, profile):
         assert "host/proc/meminfo" in tar.getnames()
 
 
+@ONE_BASE
 def test_a_configuration_is_applied_or_put_back_by_a_job(road, profile):
     device = Device(road, profile)
     device.agent.sections["cloud"] = {**device.agent.sections.get("cloud", {}), "desired_state": True, "confirm_within": "10s"}
@@ -327,3 +341,26 @@ def test_a_configuration_is_applied_or_put_back_by_a_job(road, profile):
         assert service.wait("right", "SUCCEEDED", "FAILED", seconds=90).status == "SUCCEEDED"
         assert service.refusals == []
         device.agent.stop()
+
+
+@ONE_BASE
+def test_a_certificate_is_rotated_by_a_job(road, profile):
+    device = Device(road, profile)
+    agent = road.agent("proof-2", certificate=None, sections={"identity": {"authority": "mqtt"}, "jobs": {}})
+    provision(agent, "--install", asked(agent, road.authority, starts=-DAY, lasts=90 * DAY))
+    device.base = "fieldpost/proof-2/jobs"
+    first = known(agent)["current"]
+    assert first["age"] == "valid"
+    signer = Signer(road, agent)
+    with device.service() as service, agent:
+        agent.wait_until_up()
+        wait_until(lambda: agent.status()["link"]["state"] == "connected", 60, "the link")
+        # Once somebody listens: what is asked before is asked again only after a while.
+        threading.Timer(2.0, service.create, ("rotate", {"operation": "certificate.rotate"})).start()
+        request = signer.hear("request", 60)
+        assert service.find("rotate").status == "IN_PROGRESS"
+        signer.say(id=request["id"], certificate=signer.sign(request))
+        details = service.wait("rotate", "SUCCEEDED", "FAILED").details
+    second = known(agent)["current"]
+    assert details == {"reason": f"in use: {second['serial']}"}
+    assert second["serial"] != first["serial"]
