@@ -42,9 +42,9 @@ TEST_F(AllowedProgramTest, NothingLeadsOutside) {
   EXPECT_EQ(find("sh", "/bin").error().kind(), ErrorKind::Denied);
   EXPECT_EQ(find("outside.sh", options.handlers_directory + "/..").error().kind(), ErrorKind::Denied);
   EXPECT_EQ(find("x.sh", options.handlers_directory + "-other").error().kind(), ErrorKind::NotPresent);
-  ::symlink(directory.file("outside.sh").c_str(), directory.file("handlers/link.sh").c_str());
+  ASSERT_EQ(::symlink(directory.file("outside.sh").c_str(), directory.file("handlers/link.sh").c_str()), 0);
   EXPECT_EQ(find("link.sh").error().kind(), ErrorKind::Denied);
-  ::symlink(directory.path().c_str(), directory.file("handlers/folder").c_str());
+  ASSERT_EQ(::symlink(directory.path().c_str(), directory.file("handlers/folder").c_str()), 0);
   EXPECT_EQ(find("outside.sh", options.handlers_directory + "/folder").error().kind(), ErrorKind::Denied);
 }
 
