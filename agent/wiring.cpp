@@ -76,7 +76,8 @@ class WiredAgent final : public Agent {
     }
     sync_.emplace(loop_, log_, store_, *link_, sync_options(configuration_));
     identity_.emplace(loop_, log_, configuration_, *link_);
-    cloud_.emplace(loop_, log_, configuration_, *link_, schedule_, std::move(changes), [this] { return to_json(status()); });
+    cloud_.emplace(loop_, log_, configuration_, *link_, schedule_, std::move(changes), [this] { return !jobs_ || jobs_->may_begin_anew(); },
+                   [this] { return to_json(status()); });
     if (configuration_.jobs.enabled) jobs_.emplace(loop_, log_, configuration_, *link_, *identity_, cloud_->changes(), [this] { return to_json(status()); });
     return {};
   }

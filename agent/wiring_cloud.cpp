@@ -35,10 +35,11 @@ AzureMethods::Answer tell(const RemoteConfiguration& configuration) {
 }  // namespace
 
 WiredCloud::WiredCloud(EventLoop& loop, Log& log, const Configuration& configuration, Link& link, const SourceSchedule& schedule,
-                       ConfigurationChanges changes, std::function<std::string()> status) {
+                       ConfigurationChanges changes, std::function<bool()> may_begin_anew, std::function<std::string()> status) {
   if (changes) {
     changes_.emplace(loop, log, std::move(changes),
-                     WiredConfiguration::Health{[&link] { return link_ailment(link); }, [&schedule] { return sources_of(schedule); }},
+                     WiredConfiguration::Health{[&link] { return link_ailment(link); }, [&schedule] { return sources_of(schedule); },
+                                                std::move(may_begin_anew)},
                      configuration.cloud.confirm_within);
   }
   if (changes_ && configuration.cloud.desired_state) {

@@ -18,9 +18,9 @@ namespace fieldpost {
 
 class WiredCloud {
  public:
-  /// All lent, all outlive it. `status`: what `fieldpost status` would show, as JSON.
+  /// All lent, all outlive it. `status`: what `fieldpost status` would show, as JSON. `may_begin_anew`: see WiredConfiguration.
   WiredCloud(EventLoop& loop, Log& log, const Configuration& configuration, Link& link, const SourceSchedule& schedule,
-             ConfigurationChanges changes, std::function<std::string()> status);
+             ConfigurationChanges changes, std::function<bool()> may_begin_anew, std::function<std::string()> status);
 
   /// Before the link's own start: what it subscribes to goes out with the first connection.
   void start();

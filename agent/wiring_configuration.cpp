@@ -80,14 +80,26 @@ Result<void> WiredConfiguration::apply(std::string_view id, std::string_view doc
     changed();
     if (record_.change.state != State::armed) return;
     log_.info("configuration changed from afar, beginning anew with it", {{"id", record_.change.id}});
-    timer_ = loop_.after(kBeginPause, [this] {
-      changes_.begin_anew();
-      timer_ = loop_.after(kBeginAgain, [this] {
-        settle(State::put_back, "not tried: the agent did not begin anew; are its own files right? Its log says more");
-      });
-    });
+    const BootTime now = loop_.clock().now();
+    deadline_ = now + kJobPatience;
+    begun_ = false;
+    timer_ = loop_.every(now + kBeginPause, kLookInterval, [this] { begin(); });
   });
   return {};
+}
+
+/// Once, as soon as no job is in the way.
+void WiredConfiguration::begin() {
+  const BootTime now = loop_.clock().now();
+  if (now >= deadline_) {
+    timer_.reset();
+    return settle(State::put_back, begun_ ? "not tried: the agent did not begin anew; are its own files right? Its log says more"
+                                          : "not tried: a job runs, and did not come to its end within an hour");
+  }
+  if (begun_ || !health_.may_begin_anew()) return;
+  begun_ = true;
+  deadline_ = now + kBeginAgain;
+  changes_.begin_anew();
 }
 
 Result<void> WiredConfiguration::refuse(std::string_view id, std::string_view document, Error why) {

@@ -29,7 +29,7 @@ struct ConfigurationChanges {
 
 class WiredConfiguration final : public RemoteConfiguration {
  public:
-  /// What a trial is judged by.
+  /// What a trial is judged by, and when it may begin.
   struct Health {
     struct Source {
       std::string name;
@@ -37,6 +37,7 @@ class WiredConfiguration final : public RemoteConfiguration {
     };
     std::function<std::string()> link;              ///< why it is not up; empty if it is
     std::function<std::vector<Source>()> sources;   ///< that are configured
+    std::function<bool()> may_begin_anew;           ///< no job runs that this would cut off
   };
 
   /// `loop` and `log` are lent and outlive it. `within`: time for a trial, from start().
@@ -57,6 +58,8 @@ class WiredConfiguration final : public RemoteConfiguration {
   static constexpr nanoseconds kSteady = seconds{10};
   /// For the news that a change was taken to get out.
   static constexpr nanoseconds kBeginPause = milliseconds{500};
+  /// For a job that runs; then the change is given up rather than the job.
+  static constexpr nanoseconds kJobPatience = std::chrono::hours{1};
   /// Where the agent does not begin anew: its own files are wrong by now.
   static constexpr nanoseconds kBeginAgain = seconds{60};
   static constexpr std::size_t kProblemsTold = 10;
@@ -65,6 +68,7 @@ class WiredConfiguration final : public RemoteConfiguration {
  private:
   Result<void> refuse(std::string_view id, std::string_view document, Error why);
   void look();
+  void begin();
   std::string ailment() const;
   std::vector<std::string> alive() const;
   void settle(ConfigurationChange::State state, std::string cause);
@@ -84,6 +88,7 @@ class WiredConfiguration final : public RemoteConfiguration {
   BootTime deadline_;
   BootTime well_since_;
   bool well_ = false;
+  bool begun_ = false;
 };
 
 /// The configuration that `run` starts with: the files, and what the journal lays over them. The journal is read

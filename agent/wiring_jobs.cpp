@@ -38,6 +38,14 @@ WiredJobs::WiredJobs(EventLoop& loop, Log& log, const Configuration& configurati
       file_{loop, configuration.state_directory + "/jobs"},
       engine_{channel_, file_, around_, job_table()} {}
 
+bool WiredJobs::may_begin_anew() const {
+  using State = JobEngine::State;
+  const JobEngine::Status& status = engine_.status();
+  // Until the end is recorded; and the one that waits for just this change is none to wait for.
+  const bool runs = status.state == State::working || status.state == State::revoked || status.state == State::ending;
+  return !runs || status.operation == "configuration.apply";
+}
+
 StatusDocument::Jobs WiredJobs::document() const {
   const JobEngine::Status& status = engine_.status();
   StatusDocument::Jobs jobs{std::string{to_string(status.state)}, status.job, status.operation, status.waits_for, status.last_error, {}};

@@ -19,6 +19,8 @@ class WiredJobs {
   void start() { engine_.start(); }
   void stop() { engine_.stop(); }
   const JobEngine::Status& status() const { return engine_.status(); }
+  /// Nothing runs that a new beginning of the agent would cut off.
+  bool may_begin_anew() const;
   StatusDocument::Jobs document() const;
 
  private:

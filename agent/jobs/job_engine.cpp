@@ -252,6 +252,8 @@ bool JobEngine::make() {
 }
 
 std::string JobEngine::waiting_for() {
+  // At its end the agent may begin anew, and would cut the job off.
+  if (around_.configuration != nullptr && !is_settled(around_.configuration->latest().state)) return "the end of a configuration's trial";
   if (kind_->at_any_time) return {};
   const UtcTime now = around_.loop.clock().utc_above_floor().time;
   if (now < not_before_) return "its wave, at " + to_rfc3339(not_before_);

@@ -44,7 +44,7 @@ class WiredConfigurationTest : public testing::Test {
     if (!started.changes) return;
     started.changes.begin_anew = [this] { ++begun_anew_; };
     changed_.emplace(loop_, log_.log(), std::move(started.changes),
-                     WiredConfiguration::Health{[this] { return link_; }, [this] { return sources_; }}, seconds{60});
+                     WiredConfiguration::Health{[this] { return link_; }, [this] { return sources_; }, [this] { return !job_runs_; }}, seconds{60});
     changed_->on_change([this] { states_.push_back(changed_->latest().state); });
     changed_->start();
   }
@@ -80,6 +80,7 @@ class WiredConfigurationTest : public testing::Test {
   int loads_ = 0;
   int begun_anew_ = 0;
   bool ok_ = false;
+  bool job_runs_ = false;
   std::string link_;
   std::vector<WiredConfiguration::Health::Source> sources_{{"cpu", true}, {"load", true}, {"hwmon", false}};
   std::vector<State> states_;
@@ -212,6 +213,32 @@ TEST_F(WiredConfigurationTest, AnAgentThatDoesNotBeginAnewSaysSo) {
   loop_.advance(WiredConfiguration::kBeginPause + WiredConfiguration::kBeginAgain);
   wait_for(State::put_back);
   EXPECT_TRUE(changed_->latest().cause.starts_with("not tried"));
+}
+
+TEST_F(WiredConfigurationTest, AJobThatRunsIsNotCutOff) {
+  begin();
+  job_runs_ = true;
+  ASSERT_TRUE(changed_->apply("state r1@1", kDebug));
+  wait_for(State::armed);
+  loop_.advance(WiredConfiguration::kJobPatience - seconds{2});
+  EXPECT_EQ(begun_anew_, 0);
+  EXPECT_EQ(changed_->latest().state, State::armed);
+  job_runs_ = false;
+  loop_.advance(WiredConfiguration::kLookInterval);
+  EXPECT_EQ(begun_anew_, 1);
+  loop_.advance(seconds{5});
+  EXPECT_EQ(begun_anew_, 1) << "once";
+}
+
+TEST_F(WiredConfigurationTest, AJobThatRunsForEverIsNotWaitedForForEver) {
+  begin();
+  job_runs_ = true;
+  ASSERT_TRUE(changed_->apply("state r1@1", kDebug));
+  wait_for(State::armed);
+  loop_.advance(WiredConfiguration::kJobPatience + WiredConfiguration::kLookInterval);
+  wait_for(State::put_back);
+  EXPECT_EQ(changed_->latest().cause, "not tried: a job runs, and did not come to its end within an hour");
+  EXPECT_EQ(begun_anew_, 0);
 }
 
 TEST_F(WiredConfigurationTest, FilesThatNoLongerGoWithItRunAloneUntilTheyDo) {

@@ -270,6 +270,28 @@ TEST_F(JobEngineTest, AWaitingJobThatIsTakenBackIsForgotten) {
   EXPECT_EQ(world.runs["one"], 0);
 }
 
+/// What is on trial is settled when the test says so.
+struct TrialConfiguration final : RemoteConfiguration {
+  Result<void> apply(std::string_view, std::string_view) override { return {}; }
+  const ConfigurationChange& latest() const override { return change; }
+  void on_change(std::function<void()>) override {}
+  ConfigurationChange change{.state = ConfigurationChange::State::trial};
+};
+
+TEST_F(JobEngineTest, DuringATrialOfTheConfigurationNothingBegins) {
+  TrialConfiguration configuration;
+  world.around.configuration = &configuration;
+  world.boot();
+  world.cloud.add("look", R"({"operation":"look","what":"quick"})");
+  world.go();
+  EXPECT_EQ(world.state(), State::waiting);
+  EXPECT_EQ(world.engine->status().waits_for, "the end of a configuration's trial");
+  configuration.change.state = ConfigurationChange::State::confirmed;
+  world.go();
+  EXPECT_EQ(world.runs["look"], 1);
+  world.engine->stop();
+}
+
 TEST_F(JobEngineTest, WaitsForItsWave) {
   const std::string document = R"({"operation":"work","what":"quick","waves":{"count":10,"interval_seconds":600}})";
   const auto delay = std::chrono::minutes{10} * wave_of("gw-1", 10);
