@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/jobs/command_document.hpp"
 
-#include <pwd.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
+#include <charconv>
 
 #include "agent/jobs/allowed_program.hpp"
 #include "platform/durable_file.hpp"
@@ -46,12 +45,15 @@ bool flag_at(const Json& json, std::string_view name) {
   return member && (member->boolean().value_or(false) || member->string() == "true");
 }
 
-std::string own_user() {
-  std::array<char, 4096> buffer{};
-  passwd entry{};
-  passwd* found = nullptr;
-  if (::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return {};
-  return found->pw_name;
+/// Looked up in the file itself: glibc's getpwuid_r() takes all of its name services with it, and those want shared libraries.
+bool is_own_user(const std::string& user) {
+  const std::string users = "\n" + read_file("/etc/passwd", std::size_t{1} << 20).value_or("");
+  const std::size_t name = users.find("\n" + user + ":");  // name:password:number:...
+  if (name == std::string::npos) return false;
+  const std::size_t number = users.find(':', name + user.size() + 2);
+  uid_t id = 0;
+  return number != std::string::npos && std::from_chars(users.data() + number + 1, users.data() + users.size(), id).ec == std::errc{} &&
+         id == ::geteuid();
 }
 
 /// "echo,Hello\, world" is two words.
@@ -84,7 +86,7 @@ Result<void> add_command(CommandStep& step, const std::string& user, const Json&
   if (std::find(options.commands.begin(), options.commands.end(), program) == options.commands.end()) {
     return Error{ErrorKind::Denied, "\"" + program + "\" may not be run here: \"commands\" in [jobs] names what may"};
   }
-  if (!user.empty() && user != own_user()) step.arguments.insert(step.arguments.begin(), {"sudo", "-u", user, "-n"});
+  if (!user.empty() && !is_own_user(user)) step.arguments.insert(step.arguments.begin(), {"sudo", "-u", user, "-n"});
   return {};
 }
 

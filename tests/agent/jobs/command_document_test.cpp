@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/jobs/command_document.hpp"
 
+#include <pwd.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "tests/agent/jobs/operation_world.hpp"
 
@@ -91,6 +93,19 @@ TEST_F(CommandDocumentTest, AnotherUsersProgramGoesThroughSudo) {
   const auto plan = read_action(R"({"type":"runCommand","input":{"command":"echo,x"},"runAsUser":"nobody-we-know"})");
   ASSERT_TRUE(plan);
   EXPECT_EQ(plan->steps[0].arguments, (Words{"sudo", "-u", "nobody-we-know", "-n", "echo", "x"}));
+}
+
+TEST_F(CommandDocumentTest, TheOwnUserNeedsNoSudo) {
+  const passwd* self = ::getpwuid(::geteuid());
+  if (self == nullptr) GTEST_SKIP() << "this user stands in no /etc/passwd";
+  const std::string name = self->pw_name;
+  const auto words = [&](const std::string& user) {
+    const auto plan = read_action(R"({"type":"runCommand","input":{"command":"echo,x"},"runAsUser":")" + user + R"("})");
+    return plan ? plan->steps[0].arguments : Words{};
+  };
+  EXPECT_EQ(words(name), (Words{"echo", "x"}));
+  EXPECT_EQ(words(name.substr(0, name.size() - 1) + "_").front(), "sudo");
+  EXPECT_EQ(words(name.substr(1)).front(), "sudo");  // the end of a name is none
 }
 
 TEST_F(CommandDocumentTest, ConditionsMustHold) {
