@@ -36,7 +36,7 @@ constexpr CommandOption kOptions[] = {
     {"--install", "FILE", "take over the certificate (PEM chain, own first), try it, use it"},
     {"--claim", "TEMPLATE", "AWS: signed and registered through this provisioning template"},
     {"--parameters", "LIST", "with --claim: what the template asks for: SerialNumber=123,Model=B"},
-    {"--dps", "SCOPE", "Azure: registered with the provisioning service of this ID scope, which names the hub"},
+    {"--dps", "SCOPE", "Azure: let the provisioning service of this ID scope name the hub"},
     {"--dps-host", "HOST[:PORT]", "with --dps: the service; default: global.azure-devices-provisioning.net"},
     {"--est", "URL", "signed by the CA behind this EST server (https://...)"},
     {"--est-ca", "FILE", "with --est: whom to trust there (PEM); default: as [broker] ca_file"},

@@ -102,7 +102,8 @@ class FakeLink final : public Link {
   /// -1 of what is no plain JSON.
   static std::int64_t seq_of(const Message& message) {
     const auto json = Json::parse(message.payload);
-    return json ? json->at("seq")->integer().value_or(-1) : -1;
+    const auto seq = json ? json->at("seq") : std::nullopt;
+    return seq ? seq->integer().value_or(-1) : -1;
   }
 
   Seqs sent_without(const Seqs& these) const {
