@@ -26,17 +26,18 @@ void add(std::string& text, const std::string& key, const std::string& value) {
 
 }  // namespace
 
-std::string merge_patch(const Json& from, const Json& to) {
+std::string merge_patch(const Json& from, const Json& to, bool removals) {
   std::string text = "{";
   for (const std::string& key : to.keys()) {
     const auto before = from.at(key);
     const auto after = to.at(key);
     if (before && is_same(*before, *after)) continue;
     const bool merges = before && before->is_object() && after->is_object();
-    add(text, key, merges ? merge_patch(*before, *after) : after->text());
+    const std::string value = merges ? merge_patch(*before, *after, removals) : after->text();
+    if (!merges || value != "{}") add(text, key, value);
   }
   for (const std::string& key : from.keys()) {
-    if (!to.at(key)) add(text, key, "null");
+    if (removals && !to.at(key)) add(text, key, "null");
   }
   return text + "}";
 }

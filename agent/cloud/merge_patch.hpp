@@ -10,6 +10,7 @@
 namespace fieldpost {
 
 /// The shortest text that makes `to` of `from`, both objects; "{}" where they say the same, in whatever order.
-std::string merge_patch(const Json& from, const Json& to);
+/// Without `removals` what only `from` has stays: of what is reported and what is desired that is a shadow's delta.
+std::string merge_patch(const Json& from, const Json& to, bool removals = true);
 
 }  // namespace fieldpost

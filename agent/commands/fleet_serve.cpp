@@ -18,8 +18,8 @@ namespace {
 
 constexpr CommandOption kOptions[] = {kFleetConfigurationOption};
 
-/// A job document of 32 KiB, each of its bytes escaped.
-constexpr std::size_t kRequestBytesMax = 128U << 10U;
+/// A state of 64 KiB, each of its bytes escaped, and names around it.
+constexpr std::size_t kRequestBytesMax = 132U << 10U;
 constexpr std::size_t kInFlightMax = 100;
 constexpr unsigned kStopSeconds = 5;
 

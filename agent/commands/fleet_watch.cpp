@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "agent/commands/fleet.hpp"
+#include "platform/json_member.hpp"
 
 namespace fieldpost {
 namespace {
@@ -20,13 +21,7 @@ constexpr std::int64_t kBarWidth = 24;
 
 std::int64_t count(const Json& job, std::string_view name) {
   const auto counts = job.at("counts");
-  const auto member = counts ? counts->at(name) : std::nullopt;
-  return member ? member->integer().value_or(0) : 0;
-}
-
-std::string text(const Json& json, std::string_view name) {
-  const auto member = json.at(name);
-  return member ? member->string().value_or("") : std::string{};
+  return counts ? member_integer(*counts, name).value_or(0) : 0;
 }
 
 struct Progress {
@@ -57,7 +52,7 @@ std::string line_of(const Json& job) {
     std::snprintf(percent.data(), percent.size(), "  (%.1f %% bad)", static_cast<double>(progress.bad) * 100 / static_cast<double>(progress.succeeded + progress.bad));
     line += percent.data();
   }
-  const auto rate = job.at("rate") ? job.at("rate")->integer() : std::nullopt;
+  const auto rate = member_integer(job, "rate");
   if (rate && count(job, "waiting") > 0) line += "  " + std::to_string(*rate) + "/min";
   return line;
 }
@@ -104,18 +99,18 @@ ExitCode run_watch(const Arguments& arguments) {
         auto newest_first = failures->elements();
         std::reverse(newest_first.begin(), newest_first.end());
         for (const Json& failure : newest_first) {
-          if (!failures_shown.insert(text(failure, "device")).second) continue;
+          if (!failures_shown.insert(member_text(failure, "device")).second) continue;
           const auto details = failure.at("details");
-          screen.add(text(failure, "device") + " " + text(failure, "status") + (details ? " " + details->text() : ""));
+          screen.add(member_text(failure, "device") + " " + member_text(failure, "status") + (details ? " " + details->text() : ""));
         }
       }
       screen.show(line_of(*job));
-      if (job->at("over") && job->at("over")->boolean().value_or(false)) {
+      if (member_flag(*job, "over")) {
         screen.end();
-        const std::string reason = text(*job, "reason");
-        print(text(*job, "state") + (reason.empty() ? "" : ": " + reason) + "\n");
+        const std::string reason = member_text(*job, "reason");
+        print(member_text(*job, "state") + (reason.empty() ? "" : ": " + reason) + "\n");
         const Progress progress{*job};
-        return text(*job, "state") == "COMPLETED" && progress.succeeded == progress.all ? ExitCode::ok : ExitCode::failed;
+        return member_text(*job, "state") == "COMPLETED" && progress.succeeded == progress.all ? ExitCode::ok : ExitCode::failed;
       }
     } else {
       screen.show("the server does not answer: " + job.error().sentence());
@@ -128,7 +123,8 @@ ExitCode run_watch(const Arguments& arguments) {
 
 constexpr Command kFleetWatchCommand{
     "fleet job watch", "show a job's progress until it is over",
-    "How many devices wait, run, succeeded and failed, the present rate, and each failure as it comes.\n"
+    "How many devices wait, run, succeeded and failed, the present rate, and failures as they come (of many at\n"
+    "once the last five; `fleet job show` has no more either).\n"
     "It only looks: Ctrl-C ends the watching, not the job. A server that is started anew is waited for.\n"
     "\n"
     "exit codes: 0 every device succeeded; 1 not all did, or there is no such job; 2 wrong command line\n",

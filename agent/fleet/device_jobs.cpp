@@ -4,11 +4,11 @@
 #include "agent/fleet/device_jobs.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "platform/json_member.hpp"
 
 namespace fieldpost {
 namespace {
@@ -23,21 +23,6 @@ bool is_job_id(std::string_view text, std::string_view others = "_-") {
   return !text.empty() && std::all_of(text.begin(), text.end(), [others](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || others.find(c) != std::string_view::npos;
   });
-}
-
-/// A number, also as text: AWS's guide shows both.
-std::optional<std::int64_t> number(const std::optional<Json>& member) {
-  if (!member) return std::nullopt;
-  const auto text = member->string();
-  if (!text) return member->integer();
-  std::int64_t value = 0;
-  const auto end = std::from_chars(text->data(), text->data() + text->size(), value);
-  return end.ec == std::errc{} && end.ptr == text->data() + text->size() ? std::optional{value} : std::nullopt;
-}
-
-bool is_true(const Json& body, std::string_view key, bool otherwise) {
-  const auto member = body.at(key);
-  return member ? member->boolean().value_or(otherwise) : otherwise;
 }
 
 /// What is wrong with it, or nothing.
@@ -128,7 +113,7 @@ std::string DeviceJobs::head(const std::string& device) {
 void DeviceJobs::notify_next(const std::string& device, std::int64_t now) {
   JsonWriter json;
   json.begin_object().member("timestamp", now);
-  write_execution(json, device, head(device), true);
+  write_execution(json, device, head(device), false);
   json.end_object();
   say_(device, "jobs/notify-next", std::move(json).take());
 }
@@ -177,7 +162,7 @@ void DeviceJobs::start_next(const Request& request) {
   if (details) {
     if (const auto wrong = complaint_about_details(*details); !wrong.empty()) return reject(request, "InvalidRequest", wrong);
   }
-  const auto step = number(request.body.at("stepTimeoutInMinutes"));
+  const auto step = member_integer(request.body, "stepTimeoutInMinutes");
   if (request.body.at("stepTimeoutInMinutes") && (!step || *step < 1 || *step > kTimeoutMinutesMax)) {
     return reject(request, "InvalidRequest", "stepTimeoutInMinutes is not from 1 to 10080");
   }
@@ -192,6 +177,7 @@ void DeviceJobs::start_next(const Request& request) {
 }
 
 void DeviceJobs::move(const Request& request, const std::string& job, ExecutionState to, const std::string& details, std::int64_t step) {
+  moved_ = true;
   database_.run(
       "UPDATE execution SET status = ?1, version = version + 1, started = coalesce(started, ?2), updated = ?2,"
       " details = CASE WHEN ?3 <> '' THEN ?3 ELSE details END,"
@@ -211,14 +197,14 @@ void DeviceJobs::describe(const Request& request, const std::string& job) {
   json.begin_object();
   if (!job.empty()) {
     auto rows = database_.ask("SELECT status, number FROM execution WHERE device = ? AND job = ? AND status <> 'WAITING'", {request.device, job});
-    const auto wanted = number(request.body.at("executionNumber"));
+    const auto wanted = member_integer(request.body, "executionNumber");
     if (!rows.next() || (wanted && *wanted != rows.integer(1))) {
       return reject(request, "ResourceNotFound", "there is no such job for this device");
     }
     if (is_final(execution_state(rows.text(0)).value_or(ExecutionState::waiting))) {
       return reject(request, "TerminalStateReached", "the execution is in a final state");
     }
-    write_execution(json, request.device, job, is_true(request.body, "includeJobDocument", true));
+    write_execution(json, request.device, job, member_flag(request.body, "includeJobDocument", true));
   }
   accept(request, std::move(json));
 }
@@ -232,12 +218,12 @@ void DeviceJobs::update(const Request& request, const std::string& job) {
   if (details) {
     if (const auto wrong = complaint_about_details(*details); !wrong.empty()) return reject(request, "InvalidRequest", wrong);
   }
-  const auto step = number(body.at("stepTimeoutInMinutes"));
+  const auto step = member_integer(body, "stepTimeoutInMinutes");
   if (body.at("stepTimeoutInMinutes") && (!step || (*step != -1 && *step < 1) || *step > kTimeoutMinutesMax)) {
     return reject(request, "InvalidRequest", "stepTimeoutInMinutes is neither -1 nor from 1 to 10080");
   }
-  const auto expected = number(body.at("expectedVersion"));
-  const auto execution_number = number(body.at("executionNumber"));
+  const auto expected = member_integer(body, "expectedVersion");
+  const auto execution_number = member_integer(body, "executionNumber");
   if ((body.at("expectedVersion") && !expected) || (body.at("executionNumber") && !execution_number)) {
     return reject(request, "InvalidRequest", "expectedVersion or executionNumber is not a whole number");
   }
@@ -262,8 +248,8 @@ void DeviceJobs::update(const Request& request, const std::string& job) {
   move(request, job, *to, details ? details->text() : "", step.value_or(0));
   JsonWriter json;
   json.begin_object();
-  if (is_true(body, "includeJobExecutionState", false)) write_state(json, request.device, job);
-  if (is_true(body, "includeJobDocument", false)) {
+  if (member_flag(body, "includeJobExecutionState")) write_state(json, request.device, job);
+  if (member_flag(body, "includeJobDocument")) {
     auto rows = database_.ask("SELECT document AS [jobDocument{}] FROM job WHERE id = ?", {job});
     if (rows.next()) rows.write(json);
   }
@@ -282,11 +268,16 @@ void DeviceJobs::expire(std::int64_t now) {
     while (rows.next()) late.emplace_back(rows.text(0), rows.text(1));
   }
   for (const auto& [device, job] : late) {
+    moved_ = true;
     const std::string before = head(device);
     database_.run("UPDATE execution SET status = 'TIMED_OUT', version = version + 1, updated = ?, deadline = NULL WHERE device = ? AND job = ?",
                   {now, device, job});
     list_changed(device, before, now);
   }
+}
+
+void DeviceJobs::excuse(std::int64_t now) {
+  database_.run("UPDATE execution SET deadline = ?1, limit_at = max(limit_at, ?1) WHERE deadline < ?1", {now + kReportSeconds});
 }
 
 std::int64_t DeviceJobs::cancel(const std::string& job, std::string_view status, std::int64_t now) {

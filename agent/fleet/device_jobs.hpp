@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "agent/fleet/execution_state.hpp"
 #include "agent/fleet/fleet_database.hpp"
@@ -22,6 +23,7 @@ class DeviceJobs {
   static constexpr std::size_t kRequestBytesMax = 32U << 10U;
   static constexpr std::int64_t kTimeoutMinutesMax = 10'080;
   static constexpr std::size_t kPendingMax = 10;  ///< of each kind in a list
+  static constexpr std::int64_t kReportSeconds = 660;  ///< a device repeats what was not answered after at most 645
 
   /// `database` is lent and outlives it.
   DeviceJobs(FleetDatabase& database, SayToDevice say) : database_{database}, say_{std::move(say)} {}
@@ -33,10 +35,15 @@ class DeviceJobs {
   std::string head(const std::string& device);
   /// The list has gained or lost something; `before` was first.
   void list_changed(const std::string& device, const std::string& before, std::int64_t now);
-  /// What is first, whether or not it is new: for a device that may have missed it.
+  /// What is first, whether or not it is new: for a device that may have missed it. Without the document, which the
+  /// device gets when it asks: twenty thousand that are told at once would be 640 MiB.
   void notify_next(const std::string& device, std::int64_t now);
   /// Ends what has run out of time.
   void expire(std::int64_t now);
+  /// Nobody could report for a while: what ran out meanwhile, or is about to, has kReportSeconds from now.
+  void excuse(std::int64_t now);
+  /// Whether any execution was moved since this was last asked.
+  bool take_moved() noexcept { return std::exchange(moved_, false); }
   /// Of every execution of `job` that has this status. Gives how many.
   std::int64_t cancel(const std::string& job, std::string_view status, std::int64_t now);
 
@@ -56,6 +63,7 @@ class DeviceJobs {
 
   FleetDatabase& database_;
   SayToDevice say_;
+  bool moved_ = true;
 };
 
 }  // namespace fieldpost

@@ -4,11 +4,27 @@
 // what is desired would hear of it after each of its reports, for ever.
 #include "agent/fleet/device_shadows.hpp"
 
+#include <algorithm>
 #include <utility>
 
+#include "agent/cloud/cloud_profile.hpp"
+#include "agent/cloud/merge_patch.hpp"
 #include "agent/fleet/shadow_document.hpp"
 
 namespace fieldpost {
+namespace {
+
+/// The leaves of `desired` that differ; empty if there are none.
+std::string delta_of(const std::string& desired, const std::string& reported) {
+  const auto wanted = Json::parse(desired.empty() ? "{}" : desired);
+  const auto present = Json::parse(reported.empty() ? "{}" : reported);
+  const std::string delta = wanted && present ? merge_patch(*present, *wanted, false) : "{}";
+  return delta == "{}" ? std::string{} : delta;
+}
+
+}  // namespace
+
+std::size_t DeviceShadows::state_bytes_max() noexcept { return limits_of(CloudOptions::Profile::plain).state_bytes_max; }
 
 DeviceShadows::Shadow DeviceShadows::find(const std::string& device, const std::string& name) {
   Shadow shadow;
@@ -21,7 +37,7 @@ void DeviceShadows::write_state(JsonWriter& json, const Shadow& shadow) {
   json.key("state").begin_object();
   if (!shadow.desired.empty() && shadow.desired != "{}") json.key("desired").raw(shadow.desired);
   if (!shadow.reported.empty() && shadow.reported != "{}") json.key("reported").raw(shadow.reported);
-  if (const std::string delta = difference(shadow.desired, shadow.reported); !delta.empty()) json.key("delta").raw(delta);
+  if (const std::string delta = delta_of(shadow.desired, shadow.reported); !delta.empty()) json.key("delta").raw(delta);
   json.end_object().member("version", shadow.version);
 }
 
@@ -56,7 +72,7 @@ DeviceShadows::Refusal DeviceShadows::update(const std::string& device, const st
     if (key != "desired" && key != "reported") return {400, "State contains an invalid node"};
   }
   if (!lay_over("desired", shadow.desired) || !lay_over("reported", shadow.reported)) return {400, "State contains an invalid node"};
-  if (shadow.desired.size() + shadow.reported.size() > kDocumentBytesMax) return {413, "The payload exceeds the maximum size allowed"};
+  if (std::max(shadow.desired.size(), shadow.reported.size()) > state_bytes_max()) return {413, "The payload exceeds the maximum size allowed"};
   if (shadow.version == 0) {
     auto rows = database_.ask("SELECT count(*) FROM shadow WHERE device = ?", {device});
     if (rows.next() && rows.integer(0) >= static_cast<std::int64_t>(kNamesMax)) return {413, "The device has too many shadows"};
@@ -74,7 +90,7 @@ int DeviceShadows::receive(const std::string& device, std::string_view place, st
   const std::string name{place.starts_with(kName) && slash > kName.size() ? place.substr(kName.size(), slash - kName.size()) : std::string_view{}};
   const std::string at = "shadow/" + std::string{place};
 
-  const bool is_short = payload.size() <= 2 * kDocumentBytesMax;
+  const bool is_short = payload.size() <= 2 * state_bytes_max() + kAroundBytesMax;
   const auto body = Json::parse(payload.empty() || !is_short ? "{}" : payload);
   const bool is_object = body && body->is_object();
   const auto token = is_object && body->at("clientToken") ? body->at("clientToken")->string() : std::nullopt;
@@ -99,7 +115,7 @@ int DeviceShadows::receive(const std::string& device, std::string_view place, st
     refusal = update(device, name, *body, shadow, now);
     if (refusal.code == 0) {
       json.key("state").raw(body->at("state")->text()).member("version", shadow.version);
-      if (body->at("state")->at("desired")) delta = difference(shadow.desired, shadow.reported);
+      if (body->at("state")->at("desired")) delta = delta_of(shadow.desired, shadow.reported);
     }
   } else if (!shadow.exists) {
     refusal = {404, "No shadow exists with that name"};

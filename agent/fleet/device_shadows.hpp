@@ -15,7 +15,7 @@ namespace fieldpost {
 
 class DeviceShadows {
  public:
-  static constexpr std::size_t kDocumentBytesMax = 8U << 10U;
+  static constexpr std::size_t kAroundBytesMax = 1024;  ///< of an update: what is neither desired nor reported
   static constexpr std::size_t kNameBytesMax = 64;
   static constexpr std::size_t kNamesMax = 16;  ///< of one device
 
@@ -24,6 +24,9 @@ class DeviceShadows {
 
   /// `now`: seconds of UTC. 0, or the code of the refusal.
   int receive(const std::string& device, std::string_view place, std::string_view payload, std::int64_t now);
+
+  /// Of desired and of reported, each: what the devices count on.
+  static std::size_t state_bytes_max() noexcept;
 
   /// The whole document, without timestamp; nothing if there is none.
   std::optional<std::string> document(const std::string& device, const std::string& name);

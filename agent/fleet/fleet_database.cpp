@@ -57,9 +57,9 @@ void FleetDatabase::Rows::write(JsonWriter& json) const {
   }
 }
 
-void FleetDatabase::Rows::write_all(JsonWriter& json) {
+void FleetDatabase::Rows::write_all(JsonWriter& json, std::size_t bytes_max) {
   json.begin_array();
-  while (next()) {
+  while (json.bytes() < bytes_max && next()) {
     json.begin_object();
     write(json);
     json.end_object();

@@ -53,8 +53,8 @@ class FleetDatabase {
     /// The present row as members of an object that is open. Columns that are NULL are left out; one whose name ends in
     /// "{}" holds JSON.
     void write(JsonWriter& json) const;
-    /// All that are left, as an array of objects.
-    void write_all(JsonWriter& json);
+    /// All that are left, as an array of objects; no more once the text has `bytes_max`.
+    void write_all(JsonWriter& json, std::size_t bytes_max = SIZE_MAX);
 
    private:
     friend class FleetDatabase;

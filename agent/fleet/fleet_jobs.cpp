@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::int64_t kSecond = 1'000'000;
 constexpr std::int64_t kCleanEvery = 3600;
+/// Also of a job of which nothing was heard: a transaction that failed took its progress back.
+constexpr std::int64_t kLookEvery = 60;
 constexpr std::int64_t kPerMinuteMax = 1000;
 constexpr int kFailuresShown = 5;
 constexpr int kJobsShown = 500;
@@ -131,7 +133,10 @@ void FleetJobs::tick(std::int64_t now_us) {
   };
   std::vector<Active> active;
   {
-    auto rows = database_.ask("SELECT id, abort_running, next_us, " FIELDPOST_ROLLOUT_COLUMNS " FROM job WHERE state = 'IN_PROGRESS'");
+    // Of a job whose devices were all told, and of which none has moved, nothing need be counted.
+    const bool all = devices_.take_moved() || now % kLookEvery == 0;
+    auto rows = database_.ask("SELECT id, abort_running, next_us, " FIELDPOST_ROLLOUT_COLUMNS " FROM job WHERE state = 'IN_PROGRESS'"
+                              " AND (? OR EXISTS (SELECT 1 FROM execution WHERE job = id AND status = 'WAITING'))", {all});
     while (rows.next()) active.push_back({rows.text(0), rollout_of(rows, 3), rows.integer(1) != 0, rows.integer(2)});
   }
   for (const Active& job : active) advance(job.id, job.rollout, job.abort_running, job.next_us, now_us);

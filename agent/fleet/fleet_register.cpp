@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "platform/glob.hpp"
-#include "platform/utf8.hpp"
+#include "platform/json_member.hpp"
 
 namespace fieldpost {
 namespace {
@@ -14,9 +14,11 @@ constexpr std::int64_t kSeenEvery = 10;
 constexpr std::size_t kPresenceBytesMax = 1024;
 constexpr std::size_t kVersionBytesMax = 64;
 
-std::string text_of(const Json& json, std::string_view key) {
-  const auto member = json.at(key);
-  return member ? member->string().value_or("").substr(0, kVersionBytesMax) : std::string{};
+/// It comes to an operator's terminal, which it must not steer, and whole characters only.
+std::string plain_text(const Json& json, std::string_view key) {
+  std::string text = member_text(json, key).substr(0, kVersionBytesMax);
+  std::replace_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' ' || static_cast<unsigned char>(c) > '~'; }, '?');
+  return text;
 }
 
 }  // namespace
@@ -53,8 +55,8 @@ bool FleetRegister::presence(const std::string& device, std::string_view payload
   }
   if (!heard(device, now)) return false;
   const bool is_new = database_.run("UPDATE device SET online = 1 WHERE name = ? AND (online IS NULL OR online = 0)", {device}) > 0;
-  const std::string version = text_of(*json, "version");
-  const std::string started = text_of(*json, "started");
+  const std::string version = plain_text(*json, "version");
+  const std::string started = plain_text(*json, "started");
   database_.run("UPDATE device SET seen = ?1, version = ?2, started = ?3 WHERE name = ?4 AND (seen <> ?1 OR started IS NOT ?3)",
                 {now, version, started, device});
   return is_new;
@@ -117,9 +119,9 @@ void FleetRegister::write_devices(JsonWriter& json, const std::string& group, co
       " (SELECT group_concat(label) FROM member WHERE device = name) AS groups,"
       " (SELECT job || ' ' || status FROM execution WHERE device = name AND status IN ('IN_PROGRESS', 'QUEUED')"
       " ORDER BY status, queued, job LIMIT 1) AS job"
-      " FROM device WHERE name > ?2 AND (?1 = '' OR EXISTS (SELECT 1 FROM member WHERE label = ?1 AND device = name)) ORDER BY name LIMIT ?3",
-      {group, after, kPage});
-  rows.write_all(json);
+      " FROM device WHERE name > ?2 AND (?1 = '' OR EXISTS (SELECT 1 FROM member WHERE label = ?1 AND device = name)) ORDER BY name",
+      {group, after});
+  rows.write_all(json, kPageBytes);
 }
 
 void FleetRegister::write_groups(JsonWriter& json) {

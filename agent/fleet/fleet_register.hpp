@@ -16,7 +16,7 @@ class FleetRegister {
  public:
   static constexpr std::int64_t kDevicesMax = 100'000;
   static constexpr std::size_t kNameBytesMax = 128;
-  static constexpr std::size_t kPage = 1000;
+  static constexpr std::size_t kPageBytes = 256U << 10U;
 
   /// `database` is lent and outlives it.
   explicit FleetRegister(FleetDatabase& database) : database_{database} {}
@@ -35,7 +35,7 @@ class FleetRegister {
   /// Errors: NotPresent (no such device; nothing matches; an empty group), OutOfRange
   Result<std::vector<std::string>> devices_of(const std::string& group, const std::vector<std::string>& words, bool all);
 
-  /// Up to kPage of those after `after`, by name.
+  /// Those after `after`, by name, until there are kPageBytes of them.
   void write_devices(JsonWriter& json, const std::string& group, const std::string& after);
   void write_groups(JsonWriter& json);
 

@@ -17,6 +17,8 @@ constexpr std::string_view kFilters[] = {
 constexpr std::string_view kJobs = "jobs/";
 constexpr std::string_view kShadow = "shadow/";
 
+std::size_t bytes_of(const Link::Message& message) { return sizeof message + message.topic.size() + message.payload.size(); }
+
 }  // namespace
 
 FleetServer::FleetServer(EventLoop& loop, Log& log, Link& link, FleetDatabase& database, std::string prefix)
@@ -39,6 +41,8 @@ FleetServer::FleetServer(EventLoop& loop, Log& log, Link& link, FleetDatabase& d
 
 void FleetServer::start() {
   tick_ = loop_.every(loop_.clock().now() + kTick, kTick, [this] {
+    // Without the broker nobody hears, and nobody can report: nobody is told more, nothing counts as late.
+    if (!link_.connected()) return;
     jobs_.tick(now_us());
     static_cast<void>(settle());
   });
@@ -57,7 +61,7 @@ void FleetServer::received(std::string_view topic, std::string_view payload) {
   if (place == "presence") {
     if (register_.presence(device, payload, now) && !device_jobs_.head(device).empty()) device_jobs_.notify_next(device, now);
   } else if (!register_.heard(device, now)) {
-    log_.warn("a device is not served: its name is wrong, or there are too many", {{"device", device}});
+    log_.warn("a device is not served: its name is wrong, or there are too many", {{"prefix", prefix_}, {"device", device}});
   } else if (place.starts_with(kJobs)) {
     device_jobs_.receive(device, place.substr(kJobs.size()), payload, now);
   } else {
@@ -86,11 +90,12 @@ Result<void> FleetServer::settle() {
   }
   if (!link_.connected()) return {};  // told when they come back, or ask
   for (Link::Message& message : said) {
-    if (outgoing_bytes_ + message.payload.size() > kOutgoingBytesMax) {
-      log_.warn("the broker takes messages too slowly; one is dropped, and the device will ask", {{"topic", message.topic}});
+    const std::size_t bytes = bytes_of(message);
+    if (outgoing_bytes_ + bytes > kOutgoingBytesMax) {
+      log_.warn("the broker takes messages too slowly; one is dropped, and the device will ask", {{"prefix", prefix_}, {"topic", message.topic}});
       continue;
     }
-    outgoing_bytes_ += message.payload.size();
+    outgoing_bytes_ += bytes;
     outgoing_.push_back(std::move(message));
   }
   send();
@@ -99,10 +104,10 @@ Result<void> FleetServer::settle() {
 
 void FleetServer::send() {
   while (!outgoing_.empty()) {
-    const std::size_t bytes = outgoing_.front().payload.size();
+    const std::size_t bytes = bytes_of(outgoing_.front());
     const auto published = link_.publish(outgoing_.front(), [](const Result<void>&) {});
     if (!published && published.error().kind() == ErrorKind::Full) return;  // on_room comes
-    if (!published) log_.warn("a message could not be published", {{"topic", outgoing_.front().topic}, {"error", published.error().sentence()}});
+    if (!published) log_.warn("a message could not be published", {{"error", published.error().sentence()}, {"topic", outgoing_.front().topic}});
     outgoing_bytes_ -= bytes;
     outgoing_.pop_front();
   }
@@ -120,7 +125,9 @@ void FleetServer::link_changed(LinkState state) {
         " LEFT JOIN device d ON d.name = e.device WHERE j.state = 'IN_PROGRESS' AND d.online IS NOT 0");
     while (rows.next()) devices.push_back(rows.text(0));
   }
-  for (const std::string& device : devices) device_jobs_.notify_next(device, now_us() / 1'000'000);
+  const std::int64_t now = now_us() / 1'000'000;
+  device_jobs_.excuse(now);
+  for (const std::string& device : devices) device_jobs_.notify_next(device, now);
   static_cast<void>(settle());
 }
 

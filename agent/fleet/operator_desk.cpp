@@ -5,22 +5,14 @@
 #include <string_view>
 #include <vector>
 
+#include "platform/json_member.hpp"
+
 namespace fieldpost {
 namespace {
 
-std::string text(const Json& request, std::string_view key) {
-  const auto member = request.at(key);
-  return member ? member->string().value_or("") : std::string{};
-}
-
+/// What is there and no number is out of every range.
 std::int64_t number(const Json& request, std::string_view key, std::int64_t otherwise) {
-  const auto member = request.at(key);
-  return member ? member->integer().value_or(-1) : otherwise;
-}
-
-bool flag(const Json& request, std::string_view key) {
-  const auto member = request.at(key);
-  return member && member->boolean().value_or(false);
+  return request.at(key) ? member_integer(request, key).value_or(-1) : otherwise;
 }
 
 std::vector<std::string> words(const Json& request, std::string_view key) {
@@ -46,7 +38,7 @@ constexpr OperatorDesk::Row OperatorDesk::kRows[] = {
 };
 
 Result<void> OperatorDesk::answer(const Json& request, std::int64_t now, JsonWriter& json) {
-  const std::string wanted = text(request, "do");
+  const std::string wanted = member_text(request, "do");
   for (const Row& row : kRows) {
     if (row.name == wanted) return (this->*row.answer)(request, now, json);
   }
@@ -54,10 +46,10 @@ Result<void> OperatorDesk::answer(const Json& request, std::int64_t now, JsonWri
 }
 
 Result<void> OperatorDesk::devices(const Json& request, std::int64_t, JsonWriter& json) {
-  const std::string group = text(request, "group");
+  const std::string group = member_text(request, "group");
   if (!group.empty()) TRY(devices_.devices_of(group, {}, false));
   json.key("rows");
-  devices_.write_devices(json, group, text(request, "after"));
+  devices_.write_devices(json, group, member_text(request, "after"));
   return {};
 }
 
@@ -68,7 +60,7 @@ Result<void> OperatorDesk::groups(const Json&, std::int64_t, JsonWriter& json) {
 }
 
 Result<void> OperatorDesk::label(const Json& request, bool remove, JsonWriter& json) {
-  json.member("changed", TRY(devices_.label(text(request, "name"), words(request, "devices"), remove)));
+  json.member("changed", TRY(devices_.label(member_text(request, "name"), words(request, "devices"), remove)));
   return {};
 }
 
@@ -77,16 +69,16 @@ Result<void> OperatorDesk::group_remove(const Json& request, std::int64_t, JsonW
 
 Result<void> OperatorDesk::job_create(const Json& request, std::int64_t now, JsonWriter& json) {
   FleetJob job;
-  job.id = text(request, "name");
-  job.document = text(request, "document");
-  job.devices = TRY(devices_.devices_of(text(request, "group"), words(request, "devices"), flag(request, "all")));
+  job.id = member_text(request, "name");
+  job.document = member_text(request, "document");
+  job.devices = TRY(devices_.devices_of(member_text(request, "group"), words(request, "devices"), member_flag(request, "all")));
   job.timeout_minutes = number(request, "timeout_minutes", 0);
-  job.abort_running = flag(request, "abort_running");
+  job.abort_running = member_flag(request, "abort_running");
   RolloutOptions& rollout = job.rollout;
   rollout.per_minute = number(request, "rate", rollout.per_minute);
   rollout.increment_after = number(request, "increment_after", 0);
   rollout.increment_percent = number(request, "increment_percent", 100);
-  rollout.increment_by_success = !flag(request, "increment_by_told");
+  rollout.increment_by_success = !member_flag(request, "increment_by_told");
   rollout.per_minute_max = number(request, "rate_max", std::max(rollout.per_minute, rollout.per_minute_max));
   rollout.abort_hundredths = number(request, "abort_hundredths", 0);
   rollout.abort_min = number(request, "min_executed", rollout.abort_min);
@@ -102,13 +94,13 @@ Result<void> OperatorDesk::job_list(const Json&, std::int64_t, JsonWriter& json)
 }
 
 Result<void> OperatorDesk::job_show(const Json& request, std::int64_t, JsonWriter& json) {
-  const std::string id = text(request, "name");
+  const std::string id = member_text(request, "name");
   if (!jobs_.write(json, id)) return Error{ErrorKind::NotPresent, "there is no job \"" + id + "\""};
   return {};
 }
 
 Result<void> OperatorDesk::job_cancel(const Json& request, std::int64_t now, JsonWriter& json) {
-  json.member("canceled", TRY(jobs_.cancel(text(request, "name"), flag(request, "running"), now)));
+  json.member("canceled", TRY(jobs_.cancel(member_text(request, "name"), member_flag(request, "running"), now)));
   return {};
 }
 
@@ -121,12 +113,13 @@ Result<std::vector<std::string>> OperatorDesk::targets(const std::string& name) 
 }
 
 Result<void> OperatorDesk::state_get(const Json& request, std::int64_t, JsonWriter& json) {
-  constexpr std::size_t kShownMax = 100;
-  const std::string shadow = text(request, "shadow");
-  const auto devices = TRY(targets(text(request, "name")));
-  if (devices.size() > kShownMax) return Error{ErrorKind::OutOfRange, "the states of up to 100 devices can be shown at once: ask for single ones"};
+  // With one more it is still an answer that the socket takes: 1 MiB.
+  constexpr std::size_t kBytesMax = 768U << 10U;
+  const std::string shadow = member_text(request, "shadow");
+  const auto devices = TRY(targets(member_text(request, "name")));
   json.key("devices").begin_object();
   for (const std::string& device : devices) {
+    if (json.bytes() > kBytesMax) return Error{ErrorKind::OutOfRange, "these states are too many to be shown at once: ask for a smaller group, or for single devices"};
     json.key(device).raw(shadows_.document(device, shadow).value_or("null"));
   }
   json.end_object();
@@ -134,8 +127,8 @@ Result<void> OperatorDesk::state_get(const Json& request, std::int64_t, JsonWrit
 }
 
 Result<void> OperatorDesk::state_set(const Json& request, std::int64_t now, JsonWriter& json) {
-  const std::string shadow = text(request, "shadow");
-  const auto document = Json::parse(text(request, "document"));
+  const std::string shadow = member_text(request, "shadow");
+  const auto document = Json::parse(member_text(request, "document"));
   if (!document) return document.error().with_context("the state");
   if (!document->is_object()) return Error{ErrorKind::Malformed, "the state is not a JSON object"};
   if (!shadow.empty() && (!FleetRegister::is_name(shadow) || shadow.size() > DeviceShadows::kNameBytesMax)) {
@@ -143,11 +136,11 @@ Result<void> OperatorDesk::state_set(const Json& request, std::int64_t now, Json
   }
   const std::string body = R"({"state":{"desired":)" + document->text() + "}}";
   const std::string place = shadow.empty() ? "update" : "name/" + shadow + "/update";
-  const auto devices = TRY(targets(text(request, "name")));
+  const auto devices = TRY(targets(member_text(request, "name")));
   for (const std::string& device : devices) {
     const int refusal = shadows_.receive(device, place, body, now);
     if (refusal != 0) {
-      return Error{ErrorKind::OutOfRange, "the state of " + device + (refusal == 413 ? " would be larger than 8 KiB, or its shadow one too many"
+      return Error{ErrorKind::OutOfRange, "the state of " + device + (refusal == 413 ? " would be larger than 64 KiB, or its shadow one too many"
                                                                                      : " cannot be that: a null inside an array?")};
     }
   }

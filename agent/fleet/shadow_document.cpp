@@ -33,35 +33,12 @@ void merge(JsonWriter& out, const Part& old, const Json& patch) {
   out.end_object();
 }
 
-std::string differing(const Json& desired, const Part& reported) {
-  if (!reported) return desired.text();
-  const std::string wanted = desired.text();
-  if (!desired.is_object() || !reported->is_object()) return wanted == reported->text() ? std::string{} : wanted;
-  JsonWriter out;
-  out.begin_object();
-  bool any = false;
-  for (const std::string& key : desired.keys()) {
-    const std::string inner = differing(*desired.at(key), reported->at(key));
-    if (inner.empty()) continue;
-    any = true;
-    out.key(key).raw(inner);
-  }
-  out.end_object();
-  return any ? std::move(out).take() : std::string{};
-}
-
 }  // namespace
 
 std::string merged(const std::string& document, const Json& patch) {
   JsonWriter out;
   merge(out, parsed(document), patch);
   return std::move(out).take();
-}
-
-std::string difference(const std::string& desired, const std::string& reported) {
-  const Part wanted = parsed(desired);
-  if (!wanted || wanted->keys().empty()) return {};
-  return differing(*wanted, parsed(reported));
 }
 
 bool has_null_in_array(const Json& value) {

@@ -28,5 +28,16 @@ TEST(MergePatch, ListsAndKindsAreReplacedWhole) {
   EXPECT_EQ(patch(R"({"a":{"b":1}})", R"({"a":"x"})"), R"({"a":"x"})");
 }
 
+TEST(MergePatch, WithoutRemovalsItIsAShadowsDelta) {
+  const auto delta = [](std::string_view reported, std::string_view desired) { return merge_patch(*Json::parse(reported), *Json::parse(desired), false); };
+  EXPECT_EQ(delta(R"({"a":1,"c":3})", R"({"a":1,"b":2})"), R"({"b":2})");
+  EXPECT_EQ(delta(R"({"a":{"x":1,"y":3}})", R"({"a":{"x":1,"y":2}})"), R"({"a":{"y":2}})");
+  EXPECT_EQ(delta(R"({"a":[1]})", R"({"a":[1,2]})"), R"({"a":[1,2]})");
+  EXPECT_EQ(delta(R"({"a":{"x":1}})", R"({"a":1})"), R"({"a":1})");
+  EXPECT_EQ(delta(R"({"a":{"x":1,"y":2}})", R"({"a":{"x":1}})"), "{}");
+  EXPECT_EQ(delta(R"({"a":[{"x":1,"y":2}]})", R"({"a":[{"y":2,"x":1}]})"), "{}") << "the order of members says nothing";
+  EXPECT_EQ(delta(R"({"a":1})", "{}"), "{}");
+}
+
 }  // namespace
 }  // namespace fieldpost

@@ -92,14 +92,14 @@ def test_a_certificate_that_is_none(fieldpost, tmp_path):
 def test_the_reference_names_every_key_of_the_examples(fieldpost):
     answer = fieldpost("check", "--explain")
     assert answer.returncode == 0
-    for example in ("gateway.toml", "encoder.toml", "aws.toml", "azure.toml"):
+    for example in ("gateway.toml", "encoder.toml", "aws.toml", "azure.toml", "fleet.toml"):
         for line in (REPOSITORY / "packaging" / "examples" / example).read_text().splitlines():
             if " = " in line and not line.startswith("#"):
                 assert f"\n  {line.split(' = ')[0].strip()}  (" in answer.stdout, line
 
 
 def test_the_examples_are_right_but_for_their_certificates(fieldpost):
-    for example in ("gateway.toml", "encoder.toml", "aws.toml", "azure.toml"):
+    for example in ("gateway.toml", "encoder.toml", "aws.toml", "azure.toml", "fleet.toml"):
         answer = fieldpost("check", "--config", REPOSITORY / "packaging" / "examples" / example)
         assert answer.returncode == 1
         for line in answer.stdout.splitlines():

@@ -345,7 +345,7 @@ TEST_P(Examples, LoadWithoutProblems) {
   for (const Problem& problem : read(text).problems) ADD_FAILURE() << to_text(problem);
 }
 
-INSTANTIATE_TEST_SUITE_P(Packaged, Examples, testing::Values("gateway.toml", "encoder.toml", "aws.toml", "azure.toml"),
+INSTANTIATE_TEST_SUITE_P(Packaged, Examples, testing::Values("gateway.toml", "encoder.toml", "aws.toml", "azure.toml", "fleet.toml"),
                          [](const auto& test) {
                            const std::string name{test.param};
                            return name.substr(0, name.find('.'));

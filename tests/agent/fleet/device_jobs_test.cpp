@@ -98,6 +98,7 @@ TEST_F(DeviceJobsTest, TheNextJobIsToldWhenOneEnds) {
   accepted("a/update", R"({"status":"REJECTED"})");
   EXPECT_EQ(text(*answer("jobs/notify-next").at("execution"), "jobId"), "b");
   EXPECT_EQ(text(*answer("jobs/notify-next").at("execution"), "status"), "QUEUED");
+  EXPECT_EQ(text(*answer("jobs/notify-next").at("execution"), "jobDocument"), "absent") << "twenty thousand may be told at once";
 }
 
 TEST_F(DeviceJobsTest, AnUpdateMayBeginAJobThatIsNotTheFirst) {
@@ -206,6 +207,20 @@ TEST_F(DeviceJobsTest, TheStepTimerCanBeEndedButNotTheJobsOwn) {
   EXPECT_EQ(status("a"), "IN_PROGRESS");
   accepted("a/update", R"({"status":"IN_PROGRESS","stepTimeoutInMinutes":100})", kNow + 599);
   jobs_.expire(kNow + 600);
+  EXPECT_EQ(status("a"), "TIMED_OUT");
+}
+
+TEST_F(DeviceJobsTest, WhatRanOutWhileNobodyCouldReportHasTimeToReport) {
+  constexpr std::int64_t kBack = kNow + 100'000;
+  give("a", "QUEUED", kNow, 10);
+  accepted("start-next", R"({"stepTimeoutInMinutes":2})");
+  jobs_.excuse(kBack);
+  jobs_.expire(kBack + DeviceJobs::kReportSeconds - 1);
+  EXPECT_EQ(status("a"), "IN_PROGRESS");
+  accepted("a/update", R"({"status":"IN_PROGRESS","stepTimeoutInMinutes":5})", kBack + 400);
+  jobs_.expire(kBack + 401);
+  EXPECT_EQ(status("a"), "IN_PROGRESS") << "the job's own limit has moved as well";
+  jobs_.expire(kBack + DeviceJobs::kReportSeconds);
   EXPECT_EQ(status("a"), "TIMED_OUT");
 }
 

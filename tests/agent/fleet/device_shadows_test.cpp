@@ -7,6 +7,7 @@ namespace fieldpost {
 namespace {
 
 constexpr std::int64_t kNow = 1'793'500'000;
+const std::size_t kStateBytes = DeviceShadows::state_bytes_max();
 
 class DeviceShadowsTest : public FleetFixture {
  protected:
@@ -69,10 +70,22 @@ TEST_F(DeviceShadowsTest, RefusesWhatAwsRefuses) {
   EXPECT_EQ(ask("update", R"({"state":{"wanted":{}}})"), 400);
   EXPECT_EQ(ask("update", R"({"state":{"desired":{"a":[null]}}})"), 400);
   EXPECT_EQ(ask("update", R"({"state":{},"version":"x"})"), 400);
-  EXPECT_EQ(ask("update", R"({"state":{"desired":{"a":")" + std::string(8100, 'x') + R"("}}})"), 0);
-  EXPECT_EQ(ask("update", R"({"state":{"reported":{"a":")" + std::string(200, 'x') + R"("}}})"), 413);
-  EXPECT_EQ(ask("update", std::string(17 << 10, ' ')), 413);
+  EXPECT_EQ(ask("update", std::string(2 * kStateBytes + DeviceShadows::kAroundBytesMax + 1, ' ')), 413);
   EXPECT_EQ(text(answer("shadow/update/rejected"), "code"), "413");
+}
+
+TEST_F(DeviceShadowsTest, EachSideHasTheRoomThatDevicesCountOn) {
+  const std::string full = R"({"a":")" + std::string(kStateBytes - 8, 'x') + "\"}";
+  ASSERT_EQ(full.size(), kStateBytes);
+  EXPECT_EQ(ask("update", R"({"state":{"desired":)" + full + R"(,"reported":)" + full + "}}"), 0);
+  EXPECT_EQ(ask("update", R"({"state":{"reported":{"b":1}}})"), 413);
+  EXPECT_EQ(text(answer("shadow/update/rejected"), "code"), "413");
+  EXPECT_EQ(ask("update", R"({"state":{"desired":{"b":1}}})"), 413);
+}
+
+TEST_F(DeviceShadowsTest, AListWhoseMembersStandInAnotherOrderIsNoDifference) {
+  ask("update", R"({"state":{"desired":{"a":[{"x":1,"y":2}]},"reported":{"a":[{"y":2,"x":1}]}}})");
+  EXPECT_EQ(count("shadow/update/delta"), 0U);
 }
 
 TEST_F(DeviceShadowsTest, NamedOnesStandAlone) {

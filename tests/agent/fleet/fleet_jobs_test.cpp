@@ -139,6 +139,17 @@ TEST_F(FleetJobsTest, ADeviceThatIsAwayHoldsNobodyUp) {
   EXPECT_EQ(state(), "COMPLETED");
 }
 
+TEST_F(FleetJobsTest, WhereNothingHasMovedNothingIsCounted) {
+  now_ -= now_ % 60;
+  ASSERT_TRUE(jobs_->create(job(2), now_));
+  for (int i = 0; i < 5; ++i) second(nullptr);
+  database_->run("UPDATE execution SET status = 'SUCCEEDED'");  // past the server: it cannot know
+  for (int i = 0; i < 20; ++i) second(nullptr);
+  EXPECT_EQ(state(), "IN_PROGRESS");
+  for (int i = 0; i < 60; ++i) second(nullptr);
+  EXPECT_EQ(state(), "COMPLETED") << "and once a minute all are";
+}
+
 TEST_F(FleetJobsTest, CancelStopsWhatNobodyHasBegunAndLaterTheRest) {
   ASSERT_TRUE(jobs_->create(job(10), now_));
   for (int i = 0; i < 2; ++i) second(nullptr);

@@ -49,6 +49,33 @@ TEST_F(FleetRegisterTest, PresenceTellsOnlyWhatIsNew) {
   EXPECT_EQ(text(devices().elements()[0], "version"), "1.3");
 }
 
+TEST_F(FleetRegisterTest, WhatADeviceSaysDoesNotSteerTheOperatorsTerminal) {
+  register_.presence("gw-1", "{\"online\":true,\"version\":\"1\\u001b[2J\\u009b2J\\n\",\"started\":\"" + std::string(63, 'a') + "\u00e4\"}", kNow);
+  EXPECT_EQ(text(devices().elements()[0], "version"), "1?[2J??2J?");
+  auto rows = database_->ask("SELECT started FROM device");
+  ASSERT_TRUE(rows.next());
+  EXPECT_EQ(rows.text(0), std::string(63, 'a') + "?") << "no half character";
+}
+
+TEST_F(FleetRegisterTest, APageIsBoundedInBytesAndTheNextOneGoesOn) {
+  const std::string name(120, 'n');
+  for (int i = 0; i < 2000; ++i) register_.heard(name + std::to_string(10'000 + i), kNow);
+  std::string after;
+  std::size_t seen = 0;
+  for (int pages = 0; pages < 10; ++pages) {
+    JsonWriter json;
+    register_.write_devices(json, "", after);
+    EXPECT_LT(json.bytes(), FleetRegister::kPageBytes + 1024);
+    const auto page = Json::parse(std::move(json).take());
+    ASSERT_TRUE(page);
+    const auto rows = page->elements();
+    seen += rows.size();
+    if (rows.empty()) break;
+    after = text(rows.back(), "device");
+  }
+  EXPECT_EQ(seen, 2000U);
+}
+
 TEST_F(FleetRegisterTest, PresenceThatIsNoneIsIgnored) {
   for (const std::string& wrong : {std::string{}, std::string{"{"}, std::string{"[]"}, std::string{R"({"online":1})"}, std::string(2000, ' ')}) {
     EXPECT_FALSE(register_.presence("gw-1", wrong, kNow));

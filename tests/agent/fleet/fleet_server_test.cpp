@@ -66,6 +66,11 @@ class FleetServerTest : public FleetFixture {
     return found;
   }
 
+  std::string status_of(const std::string& device) {
+    auto rows = database_->ask("SELECT status FROM execution WHERE device = ?", {device});
+    return rows.next() ? rows.text(0) : std::string{};
+  }
+
   ManualClock clock_;
   ManualEventLoop loop_{clock_};
   CollectingLog log_{clock_};
@@ -118,12 +123,48 @@ TEST_F(FleetServerTest, WaitsForRoomInTheWindow) {
 
 TEST_F(FleetServerTest, TellsAgainAfterALinkThatWasDown) {
   server_.start();
-  link_.up = false;
   make_job("gw-1");
-  EXPECT_TRUE(link_.published.empty());
+  EXPECT_EQ(published("fieldpost/gw-1/jobs/notify-next"), 1U);
+  link_.up = false;
+  link_.changed(LinkState::waiting);
   link_.up = true;
   link_.changed(LinkState::connected);
+  EXPECT_EQ(published("fieldpost/gw-1/jobs/notify-next"), 2U);
+}
+
+TEST_F(FleetServerTest, ARolloutStandsStillWhileTheLinkIsDown) {
+  server_.start();
+  link_.up = false;
+  make_job("gw-1");
+  loop_.advance(seconds{60});
+  EXPECT_EQ(status_of("gw-1"), "WAITING");
+  link_.up = true;
+  link_.changed(LinkState::connected);
+  EXPECT_EQ(published("fieldpost/gw-1/jobs/notify-next"), 0U) << "it goes on at its rate, not with what was kept back";
+  loop_.advance(seconds{1});
   EXPECT_EQ(published("fieldpost/gw-1/jobs/notify-next"), 1U);
+}
+
+TEST_F(FleetServerTest, NobodyIsLateForWantOfALink) {
+  server_.start();
+  make_job("gw-1");
+  link_.say("fieldpost/gw-1/jobs/start-next", R"({"stepTimeoutInMinutes":1})");
+  loop_.run_ready();
+  link_.up = false;
+  link_.changed(LinkState::waiting);
+  loop_.advance(seconds{3600});
+  EXPECT_EQ(status_of("gw-1"), "IN_PROGRESS");
+  link_.up = true;
+  link_.changed(LinkState::connected);
+  loop_.advance(seconds{DeviceJobs::kReportSeconds - 5});
+  EXPECT_EQ(status_of("gw-1"), "IN_PROGRESS") << "its report is on its way";
+  loop_.advance(seconds{10});
+  EXPECT_EQ(status_of("gw-1"), "TIMED_OUT");
+}
+
+TEST_F(FleetServerTest, TellsOfAFloodOfWrongNamesInAFewLines) {
+  for (int i = 0; i < 100; ++i) link_.say("fieldpost/a b" + std::to_string(i) + "/jobs/get", "{}");
+  EXPECT_LE(log_.count("is not served"), 5U);
 }
 
 TEST_F(FleetServerTest, TellsADeviceThatHasJustCome) {

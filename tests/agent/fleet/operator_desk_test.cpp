@@ -55,6 +55,20 @@ TEST_F(OperatorDeskTest, StatesGoToDevicesAndGroups) {
   EXPECT_EQ(text(*ask(R"({"do":"state get","name":"a","shadow":"other"})").at("devices"), "a"), "null");
 }
 
+TEST_F(OperatorDeskTest, StatesThatAreTooManyForOneAnswerAreRefusedInWords) {
+  const std::string large(60 << 10, 'x');
+  for (int i = 0; i < 15; ++i) {
+    const std::string device = "gw-" + std::to_string(i);
+    ask(R"({"do":"group add","name":"g","devices":[")" + device + "\"]}");
+    ask(R"({"do":"state set","name":")" + device + R"(","document":"{\"x\":\")" + large + R"(\"}"})");
+    const std::string error = text(ask(R"({"do":"state get","name":"g"})"), "error");
+    if (i < 4) {
+      EXPECT_EQ(error, "absent");
+    }
+  }
+  EXPECT_NE(text(ask(R"({"do":"state get","name":"g"})"), "error").find("too many"), std::string::npos);
+}
+
 TEST_F(OperatorDeskTest, SaysWhatIsWrong) {
   EXPECT_NE(text(ask(R"({"do":"dance"})"), "error"), "absent");
   EXPECT_NE(text(ask(R"({})"), "error"), "absent");

@@ -21,16 +21,6 @@ TEST(ShadowDocument, NullTakesAKeyAway) {
   EXPECT_EQ(laid_over("{}", R"({"a":{"b":null}})"), R"({"a":{}})");
 }
 
-TEST(ShadowDocument, TheDifferenceHasOnlyWhatIsDesired) {
-  EXPECT_EQ(difference(R"({"a":1,"b":2})", R"({"a":1,"c":3})"), R"({"b":2})");
-  EXPECT_EQ(difference(R"({"a":{"x":1,"y":2}})", R"({"a":{"x":1,"y":3}})"), R"({"a":{"y":2}})");
-  EXPECT_EQ(difference(R"({"a":[1,2]})", R"({"a":[1]})"), R"({"a":[1,2]})");
-  EXPECT_EQ(difference(R"({"a":1})", R"({"a":{"x":1}})"), R"({"a":1})");
-  EXPECT_EQ(difference(R"({"a":1})", R"({"a":1})"), "");
-  EXPECT_EQ(difference("{}", R"({"a":1})"), "");
-  EXPECT_EQ(difference("", ""), "");
-}
-
 TEST(ShadowDocument, FindsANullInsideOfAnArrayHoweverDeep) {
   EXPECT_TRUE(has_null_in_array(*Json::parse(R"({"a":{"b":[1,null]}})")));
   EXPECT_TRUE(has_null_in_array(*Json::parse(R"({"a":[{"b":[null]}]})")));
