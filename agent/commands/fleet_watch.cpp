@@ -123,8 +123,8 @@ ExitCode run_watch(const Arguments& arguments) {
 
 constexpr Command kFleetWatchCommand{
     "fleet job watch", "show a job's progress until it is over",
-    "How many devices wait, run, succeeded and failed, the present rate, and failures as they come (of many at\n"
-    "once the last five; `fleet job show` has no more either).\n"
+    "How many devices wait, run, succeeded and failed, the present rate, and failures as they come\n"
+    "(the last five of a second).\n"
     "It only looks: Ctrl-C ends the watching, not the job. A server that is started anew is waited for.\n"
     "\n"
     "exit codes: 0 every device succeeded; 1 not all did, or there is no such job; 2 wrong command line\n",

@@ -97,7 +97,8 @@ def test_a_broker_that_went_away_delays_the_job_and_no_more(server, devices, bro
     wait_until(lambda: "gw-1" in server.devices(), 30, "a known device")
     broker.stop()
     server.create("update-1", DOCUMENT, "--all")
-    wait_until(lambda: server.job("update-1")["counts"]["queued"] == 1, 30, "the job being queued")
+    time.sleep(3)
+    assert server.job("update-1")["counts"]["waiting"] == 1, "nobody is released who cannot be told"
     broker.start()
     assert server.wait_until_over("update-1", 90)["counts"]["succeeded"] == 1
 
@@ -111,8 +112,8 @@ def test_the_server_refuses_what_aws_refuses(server, devices):
     assert device.ask("jobs/none/update", {"status": "SUCCEEDED"})[1]["code"] == "ResourceNotFound"
     server.create("one", DOCUMENT, "--devices", "odd-1")
     wait_until(lambda: device.heard("jobs/notify-next"), 30, "notify-next")
-    assert device.heard("jobs/notify-next")[0]["execution"].items() >= {
-        "jobId": "one", "status": "QUEUED", "versionNumber": 1, "executionNumber": 1, "jobDocument": DOCUMENT}.items()
+    notice = device.heard("jobs/notify-next")[0]["execution"]
+    assert notice.items() >= {"jobId": "one", "status": "QUEUED", "versionNumber": 1, "executionNumber": 1}.items() and "jobDocument" not in notice
     answer, described = device.ask("jobs/$next/get", {})
     assert answer == "accepted" and described["execution"]["jobDocument"] == DOCUMENT
     answer, wrong = device.ask("jobs/one/update", {"status": "IN_PROGRESS", "expectedVersion": 7})
