@@ -36,8 +36,9 @@ function(fieldpost_program name)
   target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${FIELDPOST_WARNINGS} ${FIELDPOST_OWN_FLAGS}>)
   target_link_libraries(${name} PRIVATE ${given_LINKS})
   if(FIELDPOST_PROFILE STREQUAL "release")
-    target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/toolchains/terminate.cpp)
+    target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/toolchains/terminate.cpp ${PROJECT_SOURCE_DIR}/toolchains/libc_cuts.cpp)
     fieldpost_catches(${PROJECT_SOURCE_DIR}/toolchains/terminate.cpp)
+    _fieldpost_cut_libc(${name})
     target_link_options(${name} PRIVATE LINKER:-Map=$<TARGET_FILE:${name}>.map)
   endif()
 endfunction()
@@ -66,6 +67,19 @@ function(fieldpost_test name)
     ENVIRONMENT "GTEST_OUTPUT=xml:${PROJECT_BINARY_DIR}/results/${name}.xml;UBSAN_OPTIONS=print_stacktrace=1;ASAN_OPTIONS=detect_stack_use_after_return=1;TSAN_OPTIONS=second_deadlock_stack=1")
 endfunction()
 
+# libc_cuts.cpp says what these are. It must show the linker its names, and its loops must not become calls of themselves.
+function(_fieldpost_cut_libc name)
+  set_property(SOURCE ${PROJECT_SOURCE_DIR}/toolchains/libc_cuts.cpp PROPERTY COMPILE_OPTIONS -fno-lto -fno-builtin)
+  foreach(symbol IN ITEMS __isoc99_sscanf __dcgettext __fxprintf strftime _dl_init_paths strncmp strcasecmp strncasecmp
+                          __strcasecmp __strncasecmp __strcasecmp_l __strncasecmp_l)
+    target_link_options(${name} PRIVATE LINKER:--wrap=${symbol})
+  endforeach()
+  foreach(symbol IN ITEMS __wcsmbs_load_conv __printf_fphex _dl_open _dl_close _dl_map_object
+                          __wcsrtombs __mbsrtowcs __wcrtomb __mbrtowc __btowc btowc wcrtomb mbrtowc)
+    target_link_options(${name} PRIVATE LINKER:--wrap=${symbol} LINKER:--defsym=__wrap_${symbol}=fieldpost_not_in_this_program)
+  endforeach()
+endfunction()
+
 function(_fieldpost_check_arguments function name)
   if(given_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "${function}(${name}): '${given_UNPARSED_ARGUMENTS}' stands before SOURCES or LINKS")
@@ -74,7 +88,8 @@ function(_fieldpost_check_arguments function name)
   endif()
 endfunction()
 
-# fieldpost_catches(mqtt_client_paho.cpp): files in which a third party's exception ends; all others are built without.
+# fieldpost_catches(mqtt_client_paho.cpp): files in which a third party's exception ends; all others are built without. They stay out of
+# link-time optimisation, which would give all of our code the tables that only these need.
 function(fieldpost_catches)
-  set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_OPTIONS -fexceptions -funwind-tables)
+  set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_OPTIONS -fexceptions -funwind-tables $<$<BOOL:${CMAKE_INTERPROCEDURAL_OPTIMIZATION}>:-fno-lto>)
 endfunction()
