@@ -63,12 +63,13 @@ class SpawnSettings {
 
 std::string_view name_of(std::string_view variable) { return variable.substr(0, variable.find('=')); }
 
-/// Our environment with the given variables added or put in place of ours.
-std::vector<std::string> merged_environment(const std::vector<std::string>& added) {
+/// Our environment with the given variables added or put in place of ours. `small`: hardly anything of ours.
+std::vector<std::string> merged_environment(const std::vector<std::string>& added, bool small) {
   std::vector<std::string> merged;
   for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
-    bool replaced = false;
-    for (const auto& other : added) replaced = replaced || name_of(other) == name_of(*variable);
+    const std::string_view name = name_of(*variable);
+    bool replaced = small && name != "PATH" && name != "HOME" && name != "LANG";
+    for (const auto& other : added) replaced = replaced || name_of(other) == name;
     if (!replaced) merged.emplace_back(*variable);
   }
   merged.insert(merged.end(), added.begin(), added.end());
@@ -83,8 +84,8 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   return pointers;
 }
 
-Result<pid_t> spawn(std::vector<std::string> arguments, const std::vector<std::string>& environment,
-                    const Pipe& output, const Pipe& error_output) {
+Result<pid_t> spawn(const ChildProcess::Options& options, const Pipe& output, const Pipe& error_output) {
+  std::vector<std::string> arguments = options.arguments;
   SpawnSettings settings;
   ::posix_spawn_file_actions_addopen(settings.actions(), STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   ::posix_spawn_file_actions_adddup2(settings.actions(), output.write.get(), STDOUT_FILENO);
@@ -104,7 +105,7 @@ Result<pid_t> spawn(std::vector<std::string> arguments, const std::vector<std::s
       settings.attributes(),
       static_cast<short>(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
 
-  std::vector<std::string> variables = merged_environment(environment);
+  std::vector<std::string> variables = merged_environment(options.environment, options.environment_is_small);
   const std::string program = arguments.front();
   pid_t process = -1;
   const int problem = ::posix_spawnp(&process, program.c_str(), settings.actions(), settings.attributes(),
@@ -231,7 +232,7 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::start(EventLoop& loop, Optio
   if (options.arguments.empty()) return Error{ErrorKind::Bug, "a child process without a program"};
   Pipe output = TRY(make_pipe());
   Pipe error_output = TRY(make_pipe());
-  const pid_t process = TRY(spawn(options.arguments, options.environment, output, error_output));
+  const pid_t process = TRY(spawn(options, output, error_output));
   // Our copies of the child's ends must go, or the streams never end.
   output.write.close();
   error_output.write.close();

@@ -19,6 +19,7 @@ class ChildProcess {
   struct Options {
     std::vector<std::string> arguments;                 ///< [0] is the program, looked up in PATH
     std::vector<std::string> environment{};             ///< "NAME=value" added to ours
+    bool environment_is_small = false;                  ///< of ours only PATH, HOME and LANG
     std::function<void(std::string_view)> on_output{};  ///< bytes of standard output
     std::function<void(std::string_view)> on_error_output{};
     /// As waitpid(2) gives it; called once, after the last of the output.

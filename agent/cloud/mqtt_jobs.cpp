@@ -199,7 +199,10 @@ void MqttJobs::end(Request& request) {
 
 std::string MqttJobs::question() const {
   JsonWriter json;
-  json.begin_object().member("clientToken", look_.token).end_object();
+  json.begin_object().member("clientToken", look_.token);
+  // Of a job in hand only its state is wanted.
+  if (!look_.topic.ends_with("/$next/get")) json.member("includeJobDocument", false);
+  json.end_object();
   return std::move(json).take();
 }
 

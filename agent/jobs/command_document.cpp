@@ -39,6 +39,15 @@ Result<std::vector<std::string>> texts_at(const Json& json, std::string_view nam
   return texts;
 }
 
+/// How many lines on standard error are none too many. Errors: Malformed (text would otherwise mean: any number)
+Result<std::optional<std::int64_t>> lines_at(const Json& json) {
+  const auto member = json.at("allowStdErr");
+  if (!member || member->is_null()) return std::optional<std::int64_t>{};
+  const auto lines = member->integer();
+  if (!lines) return malformed("\"allowStdErr\" is no number");
+  return lines;
+}
+
 /// The Device Client writes this one as text; a flag is taken as well.
 bool flag_at(const Json& json, std::string_view name) {
   const auto member = json.at(name);
@@ -108,7 +117,7 @@ Result<CommandStep> read_action(const Json& holder, const JobOptions& options) {
   } else {
     return malformed("an action of type \"" + type + "\": runHandler and runCommand are known");
   }
-  if (const auto lines = action->at("allowStdErr")) step.error_lines_max = lines->integer();
+  step.error_lines_max = TRY(lines_at(*action));
   step.failure_is_ignored = flag_at(*action, "ignoreStepFailure");
   return step;
 }
@@ -134,6 +143,7 @@ std::vector<std::string> device_values(std::string_view key, const JobOptions& o
 Result<void> check_conditions(const Json& document, const JobOptions& options) {
   const auto conditions = document.at("conditions");
   if (!conditions) return {};
+  if (!conditions->is_array()) return malformed("\"conditions\" is no list");
   for (const Json& condition : conditions->elements()) {
     const std::string key = TRY(text_at(condition, "key"));
     const std::string type = TRY(text_at(condition, "type"));
@@ -161,7 +171,7 @@ Result<CommandPlan> command_plan(const Json& document, const JobOptions& options
     step.name = TRY(text_at(document, "operation"));
     if (step.name.empty()) return malformed("the document has neither \"operation\" nor \"steps\"");
     TRY(add_handler(step, {}, document, "operation", options).with_context("no operation or handler \"" + step.name + "\""));
-    if (const auto lines = document.at("allowStdErr")) step.error_lines_max = lines->integer();
+    step.error_lines_max = TRY(lines_at(document));
     plan.steps.push_back(std::move(step));
     return plan;
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "agent/jobs/allowed_program.hpp"
 #include "agent/jobs/command_document.hpp"
 #include "agent/jobs/operations.hpp"
 #include "agent/jobs/output_tail.hpp"
@@ -65,6 +66,8 @@ class CommandRun final : public JobOperation {
     ChildProcess::Options options;
     options.arguments = plan_.steps[at_].arguments;
     options.environment = environment_;
+    // Ours has secrets, and the word to systemd.
+    options.environment_is_small = true;
     options.on_output = [this](std::string_view bytes) { output_.add(bytes); };
     options.on_error_output = [this](std::string_view bytes) {
       errors_.add(bytes);
@@ -73,6 +76,14 @@ class CommandRun final : public JobOperation {
     options.on_exit = [this](int status) { ended(status); };
     step_errors_ = {};
     timed_out_ = false;
+    if (!plan_.steps[at_].handler.empty()) {
+      // It was right when the job was taken, and that may be days ago.
+      std::string& path = options.arguments.front();
+      const std::size_t slash = path.rfind('/');
+      auto program = allowed_program(around_.options.handlers_directory, path.substr(0, slash), path.substr(slash + 1));
+      if (!program) return failed(program.error().sentence());
+      path = std::move(*program);
+    }
     auto child = ChildProcess::start(around_.loop, std::move(options));
     if (!child) return failed(child.error().sentence());
     child_ = std::move(*child);

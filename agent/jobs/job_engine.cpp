@@ -29,22 +29,31 @@ constexpr JobEngine::Row JobEngine::kTable[] = {
 
 namespace {
 
+/// To what a cloud takes of it, at a character: the record keeps it, and must stay small enough to be read.
+void shorten(std::string& text) {
+  std::size_t end = JobChannel::kDetailBytesMax;
+  if (text.size() <= end) return;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80U) --end;
+  text.resize(end);
+}
+
 bool is_ours(JobStatus status) {
   return status == JobStatus::succeeded || status == JobStatus::failed || status == JobStatus::rejected;
 }
 
-/// `"waves": {"count": 10, "interval_seconds": 600}`: each tenth of the fleet ten minutes after the one before.
+/// `"waves": {"count": 10, "interval_seconds": 600}`: each tenth of the fleet ten minutes after the one before, 90 days in all.
 /// Errors: OutOfRange
 Result<nanoseconds> wave_delay(const Json& document, std::string_view device) {
   const auto waves = document.at("waves");
   if (!waves) return nanoseconds{};
   constexpr std::int64_t kIntervalMax = 7 * 86'400;
+  constexpr std::int64_t kTogetherMax = 90 * 86'400;
   const auto count = waves->at("count");
   const auto interval = waves->at("interval_seconds");
   const std::int64_t number = count ? count->integer().value_or(0) : 0;
   const std::int64_t length = interval ? interval->integer().value_or(-1) : -1;
-  if (number < 1 || number > JobEngine::kWavesMax || length < 0 || length > kIntervalMax) {
-    return Error{ErrorKind::OutOfRange, "\"waves\" needs \"count\" from 1 to 1000 and \"interval_seconds\" up to 604800"};
+  if (number < 1 || number > JobEngine::kWavesMax || length < 0 || length > kIntervalMax || number * length > kTogetherMax) {
+    return Error{ErrorKind::OutOfRange, "\"waves\" needs \"count\" from 1 to 1000 and \"interval_seconds\" up to 604800, 90 days in all"};
   }
   return nanoseconds{seconds{length}} * wave_of(device, static_cast<unsigned>(number));
 }
@@ -75,7 +84,11 @@ void JobEngine::start() {
   channel_.on_notice([this] {
     const State state = status_.state;
     const bool wanted = state == State::idle || state == State::waiting || state == State::starting || state == State::working;
-    if (wanted && !looks_soon_) look_after(kNoticePause);
+    if (!wanted) {
+      noticed_ = true;
+    } else if (!looks_soon_) {
+      look_after(kNoticePause);
+    }
   });
   using Phase = JobRecord::Phase;
   if (record_.phase == Phase::none) return enter(State::idle);
@@ -116,6 +129,7 @@ void JobEngine::enter(State state) {
     case State::idle:
       status_.job.clear();
       status_.operation.clear();
+      if (std::exchange(noticed_, false)) pause_ = kNoticePause;
       look_after(std::exchange(pause_, kNoticePause));
       break;
     case State::taking:
@@ -143,6 +157,7 @@ void JobEngine::enter(State state) {
       operation_->stop();
       break;
     case State::ending:
+      for (auto& [name, text] : record_.outcome.details) shorten(text);
       record_.phase = JobRecord::Phase::over;
       save(saved);
       break;
@@ -163,7 +178,8 @@ void JobEngine::save(std::function<void(bool)> then) {
     if (alive.expired() || status_.state == State::off) return;
     status_.last_error = written ? "" : written.error().sentence();
     if (!written) around_.log.error("the record of jobs cannot be written", {{"error", status_.last_error}});
-    pause_ = written ? pause_ : kSavePause;
+    const bool ends = status_.state == State::taking || status_.state == State::closing;
+    if (!written && ends) pause_ = std::max(pause_, kSavePause);
     then(written.has_value());
   });
 }
@@ -174,7 +190,8 @@ void JobEngine::look_after(nanoseconds pause) {
 }
 
 void JobEngine::look() {
-  looks_soon_ = false;
+  // Each device at a time of its own, or all would ask at once after what made them miss a notice.
+  look_after(kIdleLook + seconds{wave_of(around_.options.device, 3600)});
   if (status_.state == State::idle) {
     channel_.look({}, [this](const std::optional<JobExecution>& execution) { looked(execution); });
   } else {
@@ -205,7 +222,7 @@ void JobEngine::take(JobExecution execution) {
   status_.job = record_.execution.job;
   fate_.reset();
   const auto past = std::find_if(record_.past.begin(), record_.past.end(), [this](const JobRecord::Past& each) {
-    return each.job == record_.execution.job && each.number == record_.execution.number;
+    return each.is(record_.execution);
   });
   if (past != record_.past.end()) {
     // Handed out again though it is over here: its end is told again, and it is not run again.
@@ -257,7 +274,10 @@ std::string JobEngine::waiting_for() {
   if (kind_->at_any_time) return {};
   const UtcTime now = around_.loop.clock().utc_above_floor().time;
   if (now < not_before_) return "its wave, at " + to_rfc3339(not_before_);
-  if (!is_open(around_.options.window, now)) return "the maintenance window";
+  const MaintenanceWindow& window = around_.options.window;
+  const auto& clock = around_.loop.clock();
+  if (window != MaintenanceWindow{} && !clock.utc().synchronised && clock.now() - status_.since < kClockWait) return "a clock that is right";
+  if (!is_open(window, now)) return "the maintenance window";
   return {};
 }
 
@@ -277,10 +297,13 @@ void JobEngine::tell(JobStatus status, JobDetails details, JobChannel::Told told
     report.step_minutes = static_cast<int>(std::chrono::ceil<std::chrono::minutes>(around_.options.step_timeout).count());
   }
   told_at_ = around_.loop.clock().now();
-  channel_.tell(std::move(report), [this, told = std::move(told)](const JobAnswer& answer) {
+  channel_.tell(report, [this, job = report.job, number = report.number, told = std::move(told)](const JobAnswer& answer) {
+    // A report is repeated until it is answered: another job may be in hand by then.
+    if (job != record_.execution.job || number != record_.execution.number) return;
     if (answer.kind == JobAnswer::Kind::accepted) record_.execution.version = answer.version;
     // It would be handed out again at once, and refused again.
-    if (answer.kind == JobAnswer::Kind::refused) pause_ = kRefusedPause;
+    const bool ends = status_.state == State::starting || status_.state == State::reporting;
+    if (answer.kind == JobAnswer::Kind::refused && ends) pause_ = kRefusedPause;
     told(answer);
   });
 }
@@ -304,7 +327,7 @@ void JobEngine::close() {
   ++status_.ended[static_cast<std::size_t>(record_.outcome.status)];
   if (record_.past.size() >= JobRecord::kPastMax) record_.past.erase(record_.past.begin());
   record_.past.push_back({record_.execution.job, record_.execution.number, record_.outcome,
-                          around_.loop.clock().utc_above_floor().time});
+                          around_.loop.clock().utc_above_floor().time, record_.execution.queued_at});
   record_.phase = JobRecord::Phase::none;
   record_.execution = {};
   record_.outcome = {};
@@ -334,6 +357,7 @@ void JobEngine::say(JobDetails details) {
 }
 
 void JobEngine::finish(JobOutcome outcome) {
+  if (status_.state != State::working && status_.state != State::revoked) return;
   record_.outcome = std::move(outcome);
   // It may be it who calls.
   finished_ = std::move(operation_);

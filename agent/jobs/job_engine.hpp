@@ -50,6 +50,8 @@ class JobEngine final : private JobWork {
   static constexpr nanoseconds kSavePause = seconds{60};
   static constexpr nanoseconds kRefusedPause = std::chrono::hours{1};
   static constexpr nanoseconds kSayPause = seconds{10};
+  static constexpr nanoseconds kIdleLook = std::chrono::hours{1};  ///< and up to twice that: a notice may be lost
+  static constexpr nanoseconds kClockWait = std::chrono::hours{1};  ///< for a clock by which the window can be judged
   static constexpr unsigned kWavesMax = 1000;
 
  private:
@@ -101,6 +103,7 @@ class JobEngine final : private JobWork {
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   nanoseconds pause_ = kNoticePause;  ///< before the next look
   bool looks_soon_ = false;
+  bool noticed_ = false;  ///< while it was no time to look
   Subscription look_timer_;
   Subscription timer_;  ///< of the state
   Subscription say_timer_;

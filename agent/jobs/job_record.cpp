@@ -37,6 +37,8 @@ std::int64_t integer_at(const Json& json, std::string_view name) {
   return member ? member->integer().value_or(0) : 0;
 }
 
+UtcTime time_at(const Json& json, std::string_view name) { return from_rfc3339(text_at(json, name)).value_or(UtcTime{}); }
+
 JobStatus status_at(const Json& json) { return job_status(text_at(json, "status")).value_or(JobStatus::failed); }
 
 JobOutcome read_outcome(const Json& json) {
@@ -51,6 +53,13 @@ JobOutcome read_outcome(const Json& json) {
 }
 
 }  // namespace
+
+/// A cloud, or a record of before, may not know when it was queued.
+bool JobRecord::Past::is(const JobExecution& execution) const {
+  const auto second = [](UtcTime time) { return std::chrono::floor<seconds>(time); };
+  return job == execution.job && number == execution.number &&
+         (queued_at == UtcTime{} || execution.queued_at == UtcTime{} || second(queued_at) == second(execution.queued_at));
+}
 
 std::string to_text(const JobRecord& record) {
   JsonWriter json;
@@ -68,6 +77,7 @@ std::string to_text(const JobRecord& record) {
   json.key("past").begin_array();
   for (const JobRecord::Past& past : record.past) {
     json.begin_object().member("job", past.job).member("number", past.number).member("ended", to_rfc3339(past.ended));
+    json.member("queued_at", to_rfc3339(past.queued_at));
     write_outcome(json, past.outcome);
     json.end_object();
   }
@@ -93,15 +103,15 @@ Result<JobRecord> job_record(std::string_view text) {
   record.execution.number = integer_at(json, "number");
   record.execution.version = integer_at(json, "version");
   record.execution.document = text_at(json, "document");
-  record.execution.queued_at = from_rfc3339(text_at(json, "queued_at")).value_or(UtcTime{});
+  record.execution.queued_at = time_at(json, "queued_at");
   if (const auto point = json.at("point")) {
     record.point = {static_cast<int>(integer_at(*point, "step")), text_at(*point, "note"), text_at(*point, "boot_id")};
   }
   if (const auto outcome = json.at("outcome")) record.outcome = read_outcome(*outcome);
   if (const auto past = json.at("past")) {
     for (const Json& each : past->elements()) {
-      record.past.push_back({text_at(each, "job"), integer_at(each, "number"), read_outcome(each),
-                             from_rfc3339(text_at(each, "ended")).value_or(UtcTime{})});
+      record.past.push_back({text_at(each, "job"), integer_at(each, "number"), read_outcome(each), time_at(each, "ended"),
+                             time_at(each, "queued_at")});
     }
   }
   record.budget_day = integer_at(json, "budget_day");

@@ -39,6 +39,9 @@ struct JobRecord {
     std::int64_t number = 1;
     JobOutcome outcome;
     UtcTime ended{};
+    UtcTime queued_at{};  ///< a name may be used again, for another job
+
+    bool is(const JobExecution& execution) const;
   };
   static constexpr std::size_t kPastMax = 8;
 

@@ -57,6 +57,13 @@ TEST_F(MqttJobsTest, AsksForTheNext) {
   EXPECT_EQ(loop.timers(), 0U);
 }
 
+TEST_F(MqttJobsTest, AsksForAJobInHandWithoutItsDocument) {
+  look();
+  EXPECT_FALSE(latest().at("includeJobDocument"));
+  look("job-1");
+  EXPECT_EQ(latest().at("includeJobDocument")->boolean(), false);
+}
+
 TEST_F(MqttJobsTest, QuotedNumbersAndMillisecondsAreTheSame) {
   look();
   answer("accepted", R"("execution":{"jobId":"a","status":"IN_PROGRESS","queuedAt":1780000000000,"versionNumber":"7","executionNumber":"3","jobDocument":{}})");

@@ -56,6 +56,14 @@ TEST_F(AllowedProgramTest, WhatOthersCouldChangeIsNotRun) {
   EXPECT_EQ(find("good.sh").error().kind(), ErrorKind::Denied);
 }
 
+TEST_F(AllowedProgramTest, NorWhatLiesBelowAFolderThatOthersCouldChange) {
+  directory.write("handlers/more/deep/deep.sh", "#!/bin/sh\n");
+  for (const char* name : {"handlers/more", "handlers/more/deep", "handlers/more/deep/deep.sh"}) ::chmod(directory.file(name).c_str(), 0700);
+  EXPECT_TRUE(find("deep.sh", options.handlers_directory + "/more/deep"));
+  ::chmod(directory.file("handlers/more").c_str(), 0777);
+  EXPECT_EQ(find("deep.sh", options.handlers_directory + "/more/deep").error().kind(), ErrorKind::Denied);
+}
+
 TEST_F(AllowedProgramTest, WhatCannotBeRunIsNotAHandler) {
   EXPECT_EQ(find("absent.sh").error().kind(), ErrorKind::NotPresent);
   handler("text.sh", "true", 0600);

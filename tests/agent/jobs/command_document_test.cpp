@@ -68,6 +68,9 @@ TEST_F(CommandDocumentTest, SaysWhatIsWrong) {
       {R"({"operation":"one.sh","args":"x"})", "no list of texts"},
       {R"({"operation":"one.sh","args":[1]})", "no list of texts"},
       {R"({"operation":"one.sh","path":"/bin"})", "not below"},
+      {R"({"operation":"one.sh","allowStdErr":"0"})", "\"allowStdErr\" is no number"},
+      {R"({"operation":"one.sh","conditions":"x"})", "\"conditions\" is no list"},
+      {R"({"operation":"one.sh","conditions":{"key":"deviceName"}})", "\"conditions\" is no list"},
       {R"({"version":"2.0","steps":[]})", "version \"2.0\""},
       {R"({"version":"1.0","steps":[]})", "no step"},
       {R"({"version":"1.0","steps":[{}]})", "without \"action\""},
@@ -79,6 +82,7 @@ TEST_F(CommandDocumentTest, SaysWhatIsWrong) {
     EXPECT_NE(plan.error().sentence().find(part), std::string::npos) << plan.error().sentence();
   }
   EXPECT_FALSE(read_action(R"({"type":"fly","input":{}})"));
+  EXPECT_FALSE(read_action(R"({"type":"runHandler","input":{"handler":"one.sh"},"allowStdErr":"8"})"));
   EXPECT_FALSE(read_action(R"({"type":"runHandler","input":{"handler":"one.sh"},"runAsUser":"-s"})"));
 }
 

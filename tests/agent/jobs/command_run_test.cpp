@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Real programs, in the loop's own time.
+#include <cstdlib>
+
 #include "agent/jobs/output_tail.hpp"
 #include "tests/agent/jobs/operation_world.hpp"
 
@@ -34,6 +36,30 @@ TEST_F(CommandRunTest, GivesTheHandlerUserArgumentsAndEnvironment) {
   make(&make_command_run, R"({"operation":"show.sh","args":["one two","three"],"includeStdOut":true})");
   run();
   EXPECT_EQ(detail("stdout"), "3::one two:three:job-1:1:gw-1\n");
+}
+
+TEST_F(CommandRunTest, TheAgentsOwnEnvironmentIsNotTheHandlers) {
+  ::setenv("NOTIFY_SOCKET", "/run/somewhere", 1);
+  ::setenv("FIELDPOST_BROKER_PASSWORD_FILE", "/etc/secret", 1);
+  handler("show.sh", "env");
+  make(&make_command_run, R"({"operation":"show.sh","includeStdOut":true})");
+  run();
+  ::unsetenv("NOTIFY_SOCKET");
+  ::unsetenv("FIELDPOST_BROKER_PASSWORD_FILE");
+  EXPECT_EQ(detail("stdout").find("NOTIFY_SOCKET"), std::string::npos);
+  EXPECT_EQ(detail("stdout").find("FIELDPOST_BROKER"), std::string::npos);
+  EXPECT_NE(detail("stdout").find("PATH="), std::string::npos);
+  EXPECT_NE(detail("stdout").find("FIELDPOST_JOB=job-1"), std::string::npos);
+}
+
+TEST_F(CommandRunTest, AHandlerThatOthersCouldChangeByNowIsNotRun) {
+  handler("late.sh", "touch " + directory.file("ran"));
+  make(&make_command_run, R"({"operation":"late.sh"})");
+  ::chmod(directory.file("handlers").c_str(), 0777);
+  run();
+  EXPECT_EQ(ended->status, JobStatus::failed);
+  EXPECT_NE(detail("reason").find("could be changed by others"), std::string::npos) << detail("reason");
+  EXPECT_FALSE(directory.exists("ran"));
 }
 
 TEST_F(CommandRunTest, OutputIsToldOnlyIfAskedForAndErrorsAlways) {

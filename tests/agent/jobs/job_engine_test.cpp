@@ -90,6 +90,7 @@ TEST_F(JobEngineTest, RejectsWhatItCannotDo) {
       {"broken", "{"},
       {"waves", R"({"what":"quick","waves":{"count":0,"interval_seconds":1}})"},
       {"many", R"({"what":"quick","waves":{"count":1001,"interval_seconds":1}})"},
+      {"years", R"({"what":"quick","waves":{"count":1000,"interval_seconds":604800}})"},
       {"unknown", R"({"operation":"ota.install"})"},
   };
   for (const auto& [name, document] : kDocuments) world.cloud.add(name, document);
@@ -223,95 +224,6 @@ TEST_F(JobEngineTest, ShowsProgressButNotEverySecond) {
   EXPECT_EQ(world.cloud.job("one").details.front().second, "30");
 }
 
-TEST_F(JobEngineTest, WaitsForTheWindow) {
-  world.options.window = *maintenance_window("02:00-03:00", {}, false);
-  world.boot();
-  world.cloud.add("one", kQuick);
-  world.cloud.add("look", R"({"operation":"look","what":"quick"})");
-  world.go(std::chrono::minutes{119});
-  EXPECT_EQ(world.state(), State::waiting);
-  EXPECT_EQ(world.engine->status().waits_for, "the maintenance window");
-  EXPECT_TRUE(world.cloud.reports.empty());
-  world.boot(true);  // the wait outlives a reboot
-  world.go(std::chrono::minutes{2});
-  EXPECT_EQ(world.runs["one"], 1);
-}
-
-TEST_F(JobEngineTest, AJobThatDisturbsNothingWaitsForNoWindow) {
-  world.options.window = *maintenance_window("02:00-03:00", {}, false);
-  world.boot();
-  world.cloud.add("look", R"({"operation":"look","what":"quick"})");
-  world.go();
-  EXPECT_EQ(world.runs["look"], 1);
-}
-
-TEST_F(JobEngineTest, TellsOnceThatItWaitsIfItShall) {
-  world.options.window = *maintenance_window("02:00-03:00", {}, false);
-  world.options.waiting_is_told = true;
-  world.boot();
-  world.cloud.add("one", kQuick);
-  world.go(std::chrono::minutes{10});
-  EXPECT_EQ(world.cloud.job("one").heard, Words{"IN_PROGRESS"});
-  EXPECT_EQ(world.cloud.job("one").details[1].second, "waits for the maintenance window");
-  EXPECT_EQ(world.cloud.reports.back().step_minutes, 0);
-  world.go(std::chrono::minutes{111});
-  EXPECT_EQ(status("one"), JobStatus::succeeded);
-}
-
-TEST_F(JobEngineTest, AWaitingJobThatIsTakenBackIsForgotten) {
-  world.options.window = *maintenance_window("02:00-03:00", {}, false);
-  world.boot();
-  world.cloud.add("one", kQuick);
-  world.go();
-  world.cloud.take_back("one", JobStatus::canceled);
-  world.go();
-  EXPECT_EQ(world.state(), State::idle);
-  world.go(std::chrono::hours{3});
-  EXPECT_EQ(world.runs["one"], 0);
-}
-
-/// What is on trial is settled when the test says so.
-struct TrialConfiguration final : RemoteConfiguration {
-  Result<void> apply(std::string_view, std::string_view) override { return {}; }
-  const ConfigurationChange& latest() const override { return change; }
-  void on_change(std::function<void()>) override {}
-  ConfigurationChange change{.state = ConfigurationChange::State::trial};
-};
-
-TEST_F(JobEngineTest, DuringATrialOfTheConfigurationNothingBegins) {
-  TrialConfiguration configuration;
-  world.around.configuration = &configuration;
-  world.boot();
-  world.cloud.add("look", R"({"operation":"look","what":"quick"})");
-  world.go();
-  EXPECT_EQ(world.state(), State::waiting);
-  EXPECT_EQ(world.engine->status().waits_for, "the end of a configuration's trial");
-  configuration.change.state = ConfigurationChange::State::confirmed;
-  world.go();
-  EXPECT_EQ(world.runs["look"], 1);
-  world.engine->stop();
-}
-
-TEST_F(JobEngineTest, WaitsForItsWave) {
-  const std::string document = R"({"operation":"work","what":"quick","waves":{"count":10,"interval_seconds":600}})";
-  const auto delay = std::chrono::minutes{10} * wave_of("gw-1", 10);
-  ASSERT_GT(delay.count(), 0);
-  world.boot();
-  world.cloud.add("one", document);
-  world.go(delay - seconds{1});
-  EXPECT_EQ(world.runs["one"], 0);
-  world.go(seconds{12});
-  EXPECT_EQ(world.runs["one"], 1);
-}
-
-TEST_F(JobEngineTest, AQueueTimeFromTheFutureDoesNotHoldAJobBack) {
-  world.boot();
-  world.cloud.add("one", kQuick);
-  world.cloud.job("one").execution.queued_at += std::chrono::hours{1000};
-  world.go();
-  EXPECT_EQ(world.runs["one"], 1);
-}
-
 TEST_F(JobEngineTest, AReportThatIsRefusedForGoodIsNotRepeatedAllDay) {
   world.cloud.refuses = true;
   world.boot();
@@ -332,6 +244,118 @@ TEST_F(JobEngineTest, ANoticeWhileNothingIsInHandOnlyAsks) {
   for (int i = 0; i < 100; ++i) world.cloud.notify();
   world.go();
   EXPECT_EQ(world.cloud.looks, before + 1);
+}
+
+TEST_F(JobEngineTest, AnAnswerToTheJobBeforeIsNotTakenForThisOnes) {
+  world.options.window = *maintenance_window("02:00-03:00", {}, false);
+  world.boot();
+  world.cloud.add("before", R"({"operation":"look","what":"slow"})");
+  world.go();
+  world.cloud.throttles = true;
+  world.go(std::chrono::minutes{5});  // its step timer is fed, and the cloud has no time for that
+  world.cloud.take_back("before", JobStatus::canceled);
+  world.cloud.add("this", kQuick);
+  world.go();
+  ASSERT_EQ(world.state(), State::waiting);
+  world.cloud.throttles = false;
+  world.go();
+  EXPECT_EQ(world.state(), State::waiting);
+  EXPECT_EQ(world.engine->record().execution.version, 1);
+  world.go(std::chrono::hours{3});
+  EXPECT_EQ(world.runs["this"], 1);
+  EXPECT_EQ(world.cloud.job("this").heard, (Words{"IN_PROGRESS", "SUCCEEDED"}));
+}
+
+TEST_F(JobEngineTest, ANameUsedAgainIsAnotherJob) {
+  world.boot();
+  world.cloud.add("one", kQuick);
+  world.go();
+  world.boot(true);
+  world.cloud.add("one", kQuick);
+  world.go();
+  EXPECT_EQ(world.runs["one"], 2);
+  EXPECT_EQ(status("one"), JobStatus::succeeded);
+  // Who does not say when it was queued may mean the same.
+  world.cloud.add("one", kQuick);
+  world.cloud.job("one").execution.queued_at = {};
+  world.go();
+  EXPECT_EQ(world.runs["one"], 2);
+}
+
+TEST_F(JobEngineTest, ARefusedWordInBetweenDoesNotDelayTheNextJob) {
+  world.boot();
+  world.cloud.add("one", kSlow);
+  world.go();
+  world.cloud.refuses = true;
+  world.go(std::chrono::minutes{5});
+  world.cloud.refuses = false;
+  world.cloud.jobs.push_back(world.cloud.job("one"));
+  world.cloud.jobs.back().execution.job = "two";
+  world.cloud.jobs.back().execution.status = JobStatus::queued;
+  world.cloud.jobs.back().execution.document = kQuick;
+  WorldOperation::latest->work().finish(outcome(JobStatus::succeeded, "done"));
+  world.go();
+  EXPECT_EQ(status("one"), JobStatus::succeeded);
+  EXPECT_EQ(world.runs["two"], 1);
+}
+
+TEST_F(JobEngineTest, ANoticeWhileAJobIsReportedIsNotForgotten) {
+  world.boot();
+  world.cloud.add("one", kSlow);
+  world.go();
+  world.cloud.throttles = true;
+  WorldOperation::latest->work().finish(outcome(JobStatus::succeeded, "done"));
+  world.go();
+  ASSERT_EQ(world.state(), State::reporting);
+  world.cloud.add("two", kQuick);
+  world.cloud.throttles = false;
+  world.cloud.refuses = true;
+  world.go(seconds{15});
+  ASSERT_EQ(world.engine->record().past.size(), 1U);
+  world.cloud.refuses = false;
+  world.go();
+  EXPECT_EQ(world.runs["two"], 1);
+}
+
+TEST_F(JobEngineTest, OnlyTheFirstEndCounts) {
+  world.boot();
+  world.cloud.add("one", kSlow);
+  world.go();
+  JobWork& work = WorldOperation::latest->work();
+  work.finish(outcome(JobStatus::succeeded, "done"));
+  work.finish(outcome(JobStatus::failed, "done again"));
+  world.go();
+  EXPECT_EQ(reason("one"), "done");
+  EXPECT_EQ(world.cloud.job("one").heard, (Words{"IN_PROGRESS", "SUCCEEDED"}));
+}
+
+TEST_F(JobEngineTest, TheRecordStaysReadableWhateverADocumentSays) {
+  std::string words = "x";
+  for (int i = 0; i < 30'000; ++i) words += "\xc3\xa4";
+  world.boot();
+  for (int i = 0; i < 10; ++i) world.cloud.add("job-" + std::to_string(i), R"({"what":")" + words + R"("})");
+  world.go(std::chrono::minutes{2});
+  EXPECT_LT(world.storage.text.size(), 16U << 10U);
+  EXPECT_EQ(reason("job-0").size(), JobChannel::kDetailBytesMax - (std::string_view{"nobody knows how to x"}.size() % 2));
+  EXPECT_TRUE(reason("job-0").ends_with("\xc3\xa4"));
+}
+
+TEST_F(JobEngineTest, LooksByItselfWhenANoticeWasLost) {
+  world.boot();
+  world.go();
+  const auto notice = world.cloud.looks;
+  world.cloud.jobs.push_back({{"one", 1, 1, JobStatus::queued, world.clock.utc().time, kQuick}});
+  world.go(std::chrono::minutes{59});
+  EXPECT_EQ(world.cloud.looks, notice);
+  world.go(std::chrono::minutes{61});
+  EXPECT_EQ(world.runs["one"], 1);
+  // And a question that nobody answers is not the last.
+  world.cloud.reachable = false;
+  world.go(std::chrono::hours{2});
+  world.cloud.reachable = true;
+  world.cloud.jobs.push_back({{"two", 1, 1, JobStatus::queued, world.clock.utc().time, kQuick}});
+  world.go(std::chrono::hours{2});
+  EXPECT_EQ(world.runs["two"], 1);
 }
 
 TEST_F(JobEngineTest, SpendsOnlyWhatTheDayAllows) {
@@ -368,67 +392,6 @@ TEST_F(JobEngineTest, KeepsTheLastOutcomesOnly) {
   ASSERT_EQ(world.engine->record().past.size(), JobRecord::kPastMax);
   EXPECT_EQ(world.engine->record().past.back().job, "job-11");
 }
-
-// The power goes at every instant of a job, and again at every instant of what follows. Whatever happens, the job is run once at most,
-// a success is one that was run, and the cloud hears an end.
-
-struct Cuts {
-  int cases = 0;
-  int run_twice = 0;
-  int untrue = 0;
-  int unheard = 0;
-  int succeeded = 0;
-};
-
-void one_case(Cuts& cuts, int first, int second, bool reboots, bool forgets) {
-  World world;
-  world.storage.forgets_acting = forgets;
-  world.cloud.add("one", kQuick);
-  world.boot();
-  world.power.instants = 0;
-  world.power.goes_at = first;
-  world.go();
-  world.boot(reboots);
-  world.power.instants = 0;
-  world.power.goes_at = second;
-  world.go();
-  world.boot(reboots);
-  world.go();
-  ++cuts.cases;
-  const JobStatus status = world.cloud.job("one").execution.status;
-  cuts.run_twice += world.runs["one"] > 1 ? 1 : 0;
-  cuts.untrue += status == JobStatus::succeeded && world.runs["one"] != 1 ? 1 : 0;
-  cuts.unheard += is_final(status) && world.state() == State::idle ? 0 : 1;
-  cuts.succeeded += status == JobStatus::succeeded ? 1 : 0;
-}
-
-Cuts all_cuts(bool forgets) {
-  World whole;
-  whole.cloud.add("one", kQuick);
-  whole.boot();
-  whole.power.instants = 0;
-  whole.go();
-  const int instants = whole.power.instants;
-  Cuts cuts;
-  for (int first = 0; first <= instants; ++first) {
-    for (int second = -1; second <= instants; ++second) {
-      one_case(cuts, first, second, (first + second) % 2 == 0, forgets);
-    }
-  }
-  return cuts;
-}
-
-TEST(JobCuts, RunsOnceWhateverIsCutOff) {
-  const Cuts cuts = all_cuts(false);
-  RecordProperty("cases", cuts.cases);
-  EXPECT_GT(cuts.cases, 300);
-  EXPECT_EQ(cuts.run_twice, 0);
-  EXPECT_EQ(cuts.untrue, 0);
-  EXPECT_EQ(cuts.unheard, 0);
-  EXPECT_GT(cuts.succeeded, cuts.cases / 2);
-}
-
-TEST(JobCuts, ARecordThatForgetsIsFoundOut) { EXPECT_GT(all_cuts(true).run_twice, 0); }
 
 }  // namespace
 }  // namespace fieldpost

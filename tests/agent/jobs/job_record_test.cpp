@@ -16,7 +16,8 @@ JobRecord some_record() {
   record.execution = {"job-1", 3, 17, JobStatus::in_progress, *from_rfc3339("2026-11-21T02:00:00.000Z"), R"({"operation":"x\n"})"};
   record.point = {2, "a \"note\"", "boot"};
   record.outcome = {JobStatus::failed, {{"reason", "no\nway"}, {"stderr", "\xff"}}};
-  record.past.push_back({"job-0", 1, {JobStatus::rejected, {{"reason", "unknown"}}}, *from_rfc3339("2026-11-20T02:00:00.000Z")});
+  record.past.push_back({"job-0", 1, {JobStatus::rejected, {{"reason", "unknown"}}}, *from_rfc3339("2026-11-20T02:00:00.000Z"),
+                         *from_rfc3339("2026-11-19T02:00:00.000Z")});
   record.budget_day = 20'000;
   record.budget_bytes = 5;
   return record;
@@ -32,6 +33,7 @@ TEST(JobRecordText, ReadsBackWhatItWrote) {
   EXPECT_EQ(read->point.step, 2);
   EXPECT_EQ(read->outcome.details[0].second, "no\nway");
   EXPECT_EQ(read->past[0].outcome.status, JobStatus::rejected);
+  EXPECT_EQ(read->past[0].queued_at, *from_rfc3339("2026-11-19T02:00:00.000Z"));
 }
 
 TEST(JobRecordText, AnEmptyOneIsFine) {

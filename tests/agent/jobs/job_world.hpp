@@ -73,8 +73,16 @@ class WorldCloud final : public JobChannel {
 
   void tell(JobReport report, Told told) override {
     reports.push_back(report);
-    const std::uint64_t serial = ++tell_serial_;
-    if (!reachable || !power_.passes()) return;
+    send(report, std::move(told), ++tell_serial_);
+  }
+  /// As a channel must: what is not answered is said again.
+  void send(const JobReport& report, Told told, std::uint64_t serial) {
+    if (serial != tell_serial_) return;
+    if (!reachable || throttles) {
+      again_ = loop_.after(seconds{15}, [=, this] { send(report, told, serial); });
+      return;
+    }
+    if (!power_.passes()) return;
     JobAnswer answer = refuses ? JobAnswer{JobAnswer::Kind::refused, 0, "InvalidRequest"} : obey(report);
     if (!power_.passes()) return;
     loop_.post([this, serial, answer, told] {
@@ -85,6 +93,7 @@ class WorldCloud final : public JobChannel {
   void stop() override {
     ++look_serial_;
     ++tell_serial_;
+    again_.reset();
     notice_ = nullptr;
   }
   void on_notice(std::function<void()> notice) override { notice_ = std::move(notice); }
@@ -93,6 +102,7 @@ class WorldCloud final : public JobChannel {
   std::vector<JobReport> reports;
   bool reachable = true;
   bool refuses = false;
+  bool throttles = false;  ///< reports, not questions
   int looks = 0;
 
  private:
@@ -115,6 +125,7 @@ class WorldCloud final : public JobChannel {
   std::function<void()> notice_;
   std::uint64_t look_serial_ = 0;
   std::uint64_t tell_serial_ = 0;
+  Subscription again_;
 };
 
 /// Keeps text, as a file would.
