@@ -148,6 +148,7 @@ class WiredAgent final : public Agent {
     document.link.url = configuration_.link.url;
     if (identity_) document.identity = identity_->status();
     if (jobs_) document.jobs = jobs_->document();
+    if (cloud_) document.desired = cloud_->change();
     fill_status(document, stages(), now);
     return document;
   }
@@ -282,7 +283,7 @@ Result<std::optional<InstanceLock>> take_lock(const std::string& directory, Log&
 
 Result<std::unique_ptr<Agent>> Agent::make(EventLoop& loop, Log& log, const FileTree& tree,
                                            Configuration configuration, ConfigurationChanges changes) {
-  auto lock = TRY(take_lock(configuration.state_directory, log));
+  auto lock = changes.lock ? std::exchange(changes.lock, std::nullopt) : TRY(take_lock(configuration.state_directory, log));
   const bool has_broker = configuration.has_broker;
   auto agent =
       std::make_unique<WiredAgent>(loop, log, tree, std::move(configuration), std::move(lock));

@@ -25,13 +25,6 @@ std::vector<WiredConfiguration::Health::Source> sources_of(const SourceSchedule&
   return sources;
 }
 
-AzureMethods::Answer tell(const RemoteConfiguration& configuration) {
-  const ConfigurationChange& change = configuration.latest();
-  JsonWriter json;
-  json.begin_object().member("state", to_string(change.state)).member("id", change.id).member("cause", change.cause).end_object();
-  return {200, std::move(json).take().insert(1, "\"configuration\":" + change.running + ",")};
-}
-
 }  // namespace
 
 WiredCloud::WiredCloud(EventLoop& loop, Log& log, const Configuration& configuration, Link& link, const SourceSchedule& schedule,
@@ -41,15 +34,13 @@ WiredCloud::WiredCloud(EventLoop& loop, Log& log, const Configuration& configura
                      WiredConfiguration::Health{[&link] { return link_ailment(link); }, [&schedule] { return sources_of(schedule); },
                                                 std::move(may_begin_anew)},
                      configuration.cloud.confirm_within);
-  }
-  if (changes_ && configuration.cloud.desired_state) {
     desired_.emplace(loop, log, link, *changes_, configuration.cloud,
                      DesiredState::Names{configuration.topic_prefix, configuration.device_name, std::string{build_facts::kVersion}});
   }
   if (configuration.cloud.defender) defender_.emplace(loop, log, link, configuration.device_name, configuration.cloud.defender_interval);
   if (configuration.cloud.profile != Profile::azure) return;
   std::vector<AzureMethods::Method> methods{{"status", [status = std::move(status)](std::string_view) { return AzureMethods::Answer{200, status()}; }}};
-  if (changes_) methods.push_back({"configuration", [this](std::string_view) { return tell(*changes_); }});
+  if (desired_) methods.push_back({"configuration", [this](std::string_view) { return AzureMethods::Answer{200, desired_->truth()}; }});
   methods_.emplace(log, link, configuration.device_name, std::move(methods));
 }
 

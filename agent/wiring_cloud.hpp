@@ -27,6 +27,8 @@ class WiredCloud {
 
   /// Where the cloud may change the configuration; else null.
   RemoteConfiguration* changes() { return changes_ ? &*changes_ : nullptr; }
+  /// As DesiredState::change(); empty where there is none.
+  std::string change() const { return desired_ ? desired_->change() : std::string{}; }
 
  private:
   std::optional<WiredConfiguration> changes_;

@@ -32,9 +32,6 @@ std::string told(const ConfigurationResult& result) {
   return shortened(std::move(text));
 }
 
-/// By nobody whom the device's own files do not let in.
-bool may_be_changed(const Configuration& configuration) { return configuration.has_broker && (configuration.cloud.desired_state || configuration.jobs.enabled); }
-
 ConfigurationResult load_with(const std::function<ConfigurationResult(const DropIn*)>& load, const std::string& toml) {
   const DropIn overlay{std::string{kOverlayName}, toml};
   return load(toml.empty() ? nullptr : &overlay);
@@ -193,9 +190,14 @@ void WiredConfiguration::changed() {
 
 StartConfiguration load_start_configuration(const std::function<ConfigurationResult(const DropIn* overlay)>& load) {
   StartConfiguration start{load(nullptr), {}};
-  if (!start.loaded.ok() || !may_be_changed(start.loaded.configuration)) return start;
+  const Configuration& files = start.loaded.configuration;
+  // By nobody whom the device's own files do not let in.
+  if (!start.loaded.ok() || !files.has_broker || !files.cloud.desired_state) return start;
+  auto lock = InstanceLock::take(files.state_directory);
+  if (!lock && lock.error().kind() == ErrorKind::Unavailable) return start;
   ConfigurationChanges& changes = start.changes;
-  changes.journal = start.loaded.configuration.state_directory + "/remote_configuration.json";
+  if (lock) changes.lock = std::move(*lock);
+  changes.journal = files.state_directory + "/remote_configuration.json";
   changes.check = [load](const std::string& toml) { return load_with(load, toml); };
   const ChangeJournal journal{changes.journal};
   auto begun = journal.begin();

@@ -5,11 +5,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/cloud/change_journal.hpp"
 #include "agent/configuration/configuration.hpp"
+#include "agent/local/instance_lock.hpp"
 #include "platform/event_loop.hpp"
 #include "platform/log.hpp"
 #include "platform/worker.hpp"
@@ -24,6 +26,7 @@ struct ConfigurationChanges {
   std::function<void()> begin_anew;
   std::string journal;  ///< its path
   ChangeRecord record = {};
+  std::optional<InstanceLock> lock = {};  ///< of the state directory: nobody else moves the journal
   explicit operator bool() const { return static_cast<bool>(check); }
 };
 
@@ -98,7 +101,8 @@ struct StartConfiguration {
   ConfigurationChanges changes;  ///< false where nothing may be changed
 };
 
-/// Files that are right never fail because of an overlay: one that does not go with them is left out, and told.
+/// Files that are right never fail because of an overlay: one that does not go with them is left out, and told. Where
+/// another agent has the state directory, the journal is not touched: Agent::make says so.
 /// Blocks: as load_configuration, and for a write where a change is under way
 StartConfiguration load_start_configuration(const std::function<ConfigurationResult(const DropIn* overlay)>& load);
 

@@ -19,13 +19,13 @@ constexpr std::size_t kKiB = 1024;
 constexpr CloudLimits kLimits[] = {
     {.name = "plain", .service = "the broker", .message_bytes_max = 0, .topic_bytes_max = 65'535, .topic_slashes_max = 0,
      .keep_alive_min = seconds{5}, .keep_alive_max = seconds{65'535}, .publishes_per_second_max = 0, .bytes_per_second_max = 0,
-     .state_bytes_max = 64 * kKiB, .state_depth_max = 10, .mqtt_v5 = true, .topics_free = true},
+     .state_bytes_max = 64 * kKiB, .mqtt_v5 = true, .topics_free = true},
     {.name = "aws", .service = "AWS IoT Core", .message_bytes_max = 128 * kKiB, .topic_bytes_max = 256, .topic_slashes_max = 7,
      .keep_alive_min = seconds{30}, .keep_alive_max = seconds{1'200}, .publishes_per_second_max = 100,
-     .bytes_per_second_max = 512 * kKiB, .state_bytes_max = 8 * kKiB, .state_depth_max = 5, .mqtt_v5 = true, .topics_free = true},
+     .bytes_per_second_max = 512 * kKiB, .state_bytes_max = 8 * kKiB, .mqtt_v5 = true, .topics_free = true},
     {.name = "azure", .service = "Azure IoT Hub", .message_bytes_max = 256 * kKiB, .topic_bytes_max = 0, .topic_slashes_max = 0,
      .keep_alive_min = seconds{5}, .keep_alive_max = seconds{1'177}, .publishes_per_second_max = 100, .bytes_per_second_max = 0,
-     .state_bytes_max = 32 * kKiB, .state_depth_max = 10, .mqtt_v5 = false, .topics_free = false},
+     .state_bytes_max = 32 * kKiB, .mqtt_v5 = false, .topics_free = false},
 };
 
 bool is_unreserved(char c) {
@@ -73,7 +73,9 @@ std::optional<std::string> fit(CloudOptions& options, LinkOptions& link) {
   constexpr std::uint16_t kHttpsPort = 443;
   if (options.profile == Profile::aws) {
     const bool amazon = host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn");
-    if (amazon && host.find("-ats.iot.") == std::string::npos) {
+    // VPC and FIPS endpoints (vpce-....iot.REGION.vpce..., data.iot-fips.REGION...) have names of their own.
+    const bool is_public = amazon && host.find(".iot.") != std::string::npos && host.find(".vpce.") == std::string::npos;
+    if (is_public && host.find("-ats.iot.") == std::string::npos) {
       return "is no endpoint of AWS IoT Core's data (PREFIX-ats.iot.REGION.amazonaws.com); `aws iot describe-endpoint --endpoint-type iot:Data-ATS` tells it";
     }
     if (broker->websocket) return "is a WebSocket, for which AWS IoT Core takes no certificate; use mqtts:// with port 8883 or 443";

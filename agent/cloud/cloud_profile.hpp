@@ -45,8 +45,7 @@ struct CloudLimits {
   seconds keep_alive_max;
   double publishes_per_second_max;     ///< of a connection; what exceeds it is discarded by aws, refused by azure
   std::int64_t bytes_per_second_max;
-  std::size_t state_bytes_max;         ///< of the desired or the reported state
-  int state_depth_max;
+  std::size_t state_bytes_max;         ///< of the desired or the reported state; with aws of both together
   bool mqtt_v5;
   bool topics_free;                    ///< false: fixed names only, and fixed subscriptions
 };

@@ -15,7 +15,7 @@ using State = ConfigurationChange::State;
 constexpr std::string_view kId = "state";  ///< of changes asked here: "state REVISION@VERSION"
 constexpr std::string_view kOurs[] = {"configuration", "change", "agent"};
 constexpr std::string_view kTwin = "$iothub/twin/";
-constexpr std::size_t kRevisionMax = 60;
+constexpr std::size_t kIdMax = 66;  ///< without the version: 60 of a revision
 constexpr std::size_t kOutcomeBytes = 2'048;  ///< of a report beside the configuration
 
 std::int64_t integer_at(const Json& json, std::string_view key) {
@@ -190,7 +190,11 @@ void DesiredState::take(const Json& desired, std::int64_t version) {
   const auto wanted = desired.at("configuration");
   const auto revision = desired.at("revision");
   std::string id = std::string{kId} + " ";
-  if (revision) id += (revision->string() ? *revision->string() : revision->text()).substr(0, kRevisionMax);
+  if (revision) id += revision->string().value_or(revision->text());
+  // Before a character: half of one is another after a restart, and what was put back would be tried again for ever.
+  std::size_t end = std::min(id.size(), kIdMax);
+  while (end < id.size() && (static_cast<unsigned char>(id[end]) & 0xC0U) == 0x80U) --end;
+  id.resize(end);
   const ConfigurationChange& latest = configuration_.latest();
   too_large_.clear();
   // Nobody wants anything of us, and never has.
@@ -260,11 +264,10 @@ void DesiredState::twin_heard(std::string_view topic, std::string_view payload) 
   answered(payload, 0);
 }
 
-/// Always what is, never what was wished for.
-std::string DesiredState::truth() const {
+std::string DesiredState::change() const {
   const ConfigurationChange& change = configuration_.latest();
   JsonWriter json;
-  json.begin_object().key("change").begin_object();
+  json.begin_object();
   json.member("state", to_string(too_large_.empty() ? change.state : State::refused));
   const std::string& cause = too_large_.empty() ? change.cause : too_large_;
   if (!cause.empty()) json.member("cause", cause);
@@ -275,9 +278,15 @@ std::string DesiredState::truth() const {
     if (ours) json.member("revision", change.id.substr(kId.size() + 1, at - kId.size() - 1));
     if (ours) json.member("desired_version", number_in(std::string_view{change.id}.substr(at + 1)));
   }
-  json.end_object().member("agent", names_.version).end_object();
-  std::string text = std::move(json).take();
-  return text.insert(1, "\"configuration\":" + change.running + ",");
+  json.end_object();
+  return std::move(json).take();
+}
+
+std::string DesiredState::truth() const {
+  JsonWriter json;
+  json.begin_object().key("configuration").raw(configuration_.latest().running).key("change").raw(change());
+  json.member("agent", names_.version).end_object();
+  return std::move(json).take();
 }
 
 }  // namespace fieldpost

@@ -42,6 +42,10 @@ class DesiredState {
     std::string last_error;
   };
   const Status& status() const noexcept { return status_; }
+  /// The latest change, as JSON: {"state": "confirmed", "revision": "r1", "desired_version": 7, "cause": ...}
+  std::string change() const;
+  /// What is reported: always what is, never what was wished for.
+  std::string truth() const;
 
   /// Before a question is repeated; twice as long each time.
   static constexpr seconds kPatience{10};
@@ -61,7 +65,6 @@ class DesiredState {
   void news(std::int64_t version);
   void shadow_heard(std::string_view topic, std::string_view payload);
   void twin_heard(std::string_view topic, std::string_view payload);
-  std::string truth() const;
 
   EventLoop& loop_;
   Log& log_;

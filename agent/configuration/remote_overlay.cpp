@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/configuration/remote_overlay.hpp"
 
+#include "agent/configuration/quantity.hpp"
 #include "platform/json.hpp"
 
 namespace fieldpost {
@@ -29,6 +30,9 @@ constexpr Allowed kAllowed[] = {
     {"broker", " keep_alive acknowledge_timeout connect_timeout backoff_max "},
 };
 
+/// Of the timeouts: under a second a link that is fast just now is confirmed, and over a slow one never comes up again.
+constexpr nanoseconds kTimeoutMin = seconds{10};
+
 Error denied(const std::string& what) {
   return Error{ErrorKind::Denied, what + " may not be changed from afar; it is set in the device's own files"};
 }
@@ -45,7 +49,14 @@ Result<void> check_section(const std::string& name, const Json& section) {
     if (allowed.section != name) continue;
     if (allowed.keys.empty()) return {};
     if (!section.is_object()) return Error{ErrorKind::Malformed, "\"" + name + "\" must be an object"};
-    if (!allowed.named) return check_keys(section, allowed, name);
+    if (!allowed.named) {
+      for (const std::string_view key : {"acknowledge_timeout", "connect_timeout"}) {
+        const auto value = section.at(key);
+        const auto time = parse_duration(value ? value->string().value_or("") : "");
+        if (time && *time < kTimeoutMin) return Error{ErrorKind::OutOfRange, "\"" + std::string{key} + "\" is at least 10s from afar"};
+      }
+      return check_keys(section, allowed, name);
+    }
     for (const std::string& instance : section.keys()) {
       TRY(check_keys(*section.at(instance), allowed, name + "." + instance));
     }

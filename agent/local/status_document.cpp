@@ -141,6 +141,7 @@ std::string to_json(const StatusDocument& document) {
   write_link(json, document.link);
   write_identity(json, document.identity);
   if (!document.jobs.state.empty()) write_jobs(json, document.jobs);
+  if (!document.desired.empty()) json.key("desired").raw(document.desired);
   write_sync(json, document.sync);
   write_store(json, document);
   json.key("sources").begin_array();

@@ -97,6 +97,7 @@ struct StatusDocument {
   Link link;
   Identity identity;
   Jobs jobs;
+  std::string desired;  ///< the latest change of the configuration from afar, as JSON; empty: none may be made
   Sync sync;
   StoreStatus store;
   std::int64_t quota_bytes = 0;

@@ -125,6 +125,15 @@ std::string jobs_rows(const Json& jobs) {
   return rows;
 }
 
+std::string desired_row(const Json& desired) {
+  std::string text = text_at(desired, "state");
+  const std::string of = text_at(desired, "revision") + text_at(desired, "asked_by");  // one of them
+  const std::string cause = text_at(desired, "cause");
+  if (!of.empty()) text += ", " + of;
+  if (!cause.empty()) text += ": " + cause;
+  return row("desired", text);
+}
+
 std::string sync_rows(const Json& sync) {
   std::string rows = row("sync", count_text(number_at(sync, "messages_sent")) + " messages sent, " +
                                      count_text(number_at(sync, "messages_acknowledged")) + " acknowledged, " +
@@ -209,6 +218,7 @@ Result<std::string> status_page(std::string_view json) {
   page += link_rows(*link);
   if (const auto identity = document.at("identity")) page += identity_rows(*identity);
   if (const auto jobs = document.at("jobs")) page += jobs_rows(*jobs);
+  if (const auto desired = document.at("desired")) page += desired_row(*desired);
   const auto sync = document.at("sync");
   if (sync && flag_at(*link, "configured")) page += sync_rows(*sync);
   page += store_rows(*store);

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "platform/durable_file.hpp"
 #include "tests/support/collecting_log.hpp"
 #include "tests/support/manual_clock.hpp"
 #include "tests/support/manual_event_loop.hpp"
@@ -268,6 +269,22 @@ TEST_F(WiredConfigurationTest, WhoIsNotLetInLocallyChangesNothing) {
   begin();
   EXPECT_FALSE(changed_);
   EXPECT_EQ(configuration_.log_level, LogLevel::info);
+}
+
+TEST_F(WiredConfigurationTest, JobsAloneLetNobodyIn) {
+  allowed_ = false;
+  file_ = "[jobs]\n";
+  begin();
+  EXPECT_TRUE(configuration_.jobs.enabled);
+  EXPECT_FALSE(changed_);
+}
+
+TEST_F(WiredConfigurationTest, ASecondAgentDoesNotPutTheTrialBack) {
+  begin();
+  arm();
+  const auto second = load_start_configuration([this](const DropIn* overlay) { return load(overlay); });
+  EXPECT_FALSE(second.changes);
+  EXPECT_NE(read_file(directory_.path() + "/remote_configuration.json", 4096)->find(R"("state":"trial")"), std::string::npos);
 }
 
 TEST_F(WiredConfigurationTest, AJournalThatCannotBeWrittenRefusesAndTriesNothing) {

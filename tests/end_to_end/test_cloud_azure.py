@@ -74,7 +74,7 @@ def test_methods_and_messages(world):
     status, answer = world.hub.call("status")
     assert status == 200 and answer["device"] == DEVICE
     status, answer = world.hub.call("configuration", twice=True)
-    assert status == 200 and answer["configuration"] == {} and answer["state"] == "none"
+    assert status == 200 and answer["configuration"] == {} and answer["change"]["state"] == "none"
     status, answer = world.hub.call("reboot")
     assert status == 404 and "status" in answer["error"]
     assert world.hub.message("do it", **{"$.mid": "1"})

@@ -50,6 +50,8 @@ TEST(CloudProfile, AwsTakesOnlyItsAtsEndpointOrADomainOfOnesOwn) {
   EXPECT_TRUE(fit_url(Profile::aws, "mqtts://abc.iot.eu-central-1.amazonaws.com", link));
   EXPECT_TRUE(fit_url(Profile::aws, "mqtts://abc.credentials.iot.eu-central-1.amazonaws.com", link));
   EXPECT_FALSE(fit_url(Profile::aws, "mqtts://iot.acme.example", link));
+  EXPECT_FALSE(fit_url(Profile::aws, "mqtts://data.iot-fips.us-east-1.amazonaws.com", link));
+  EXPECT_FALSE(fit_url(Profile::aws, "mqtts://vpce-0a1-b2.data.iot.us-east-1.vpce.amazonaws.com", link));
   EXPECT_TRUE(fit_url(Profile::aws, "wss://abc-ats.iot.eu-central-1.amazonaws.com/mqtt", link));
 }
 

@@ -146,6 +146,20 @@ TEST_F(DesiredStateTest, WhatWasPutBackIsNotTriedAgainUntilARevisionAsksForIt) {
   EXPECT_EQ(configuration_.applied, 2);
 }
 
+TEST_F(DesiredStateTest, ALongRevisionIsCutBeforeACharacterAndKnownAfterARestart) {
+  const std::string desired = R"({"configuration":{"log":{"level":"debug"}},"revision":"x)" + std::string(58, 'x') + "\xC3\xA4 and more\"}";
+  make({});
+  shadow_is(desired, "{}", 7);
+  EXPECT_EQ(configuration_.change.id, "state " + std::string(59, 'x') + "@7");
+  EXPECT_EQ(told("revision"), std::string(59, 'x'));
+  update_accepted();
+  configuration_.become(State::put_back, "the link is not up");
+  update_accepted();
+  delta(12);
+  shadow_is(desired, "{}", 12);
+  EXPECT_EQ(configuration_.applied, 1);
+}
+
 TEST_F(DesiredStateTest, ARefusalIsReportedWithItsWords) {
   configuration_.refusal = "[device] may not be changed from afar";
   make({});

@@ -50,6 +50,12 @@ TEST(RemoteOverlay, MeetsTheSameChecksAsAFile) {
   EXPECT_NE(told.find("from afar:2: unknown key \"intervall\" in [sampling]; did you mean \"interval\"?"), std::string::npos) << told;
 }
 
+TEST(RemoteOverlay, TimeoutsLeaveRoomForASlowLink) {
+  EXPECT_EQ(refusal_of(R"({"broker":{"connect_timeout":"9s"}})"), "\"connect_timeout\" is at least 10s from afar");
+  EXPECT_EQ(refusal_of(R"({"broker":{"acknowledge_timeout":"9999ms"}})"), "\"acknowledge_timeout\" is at least 10s from afar");
+  EXPECT_TRUE(remote_overlay(R"({"broker":{"connect_timeout":"10s","acknowledge_timeout":"10s"}})"));
+}
+
 TEST(RemoteOverlay, EmptyIsTheFilesAlone) { EXPECT_EQ(*remote_overlay("{}"), ""); }
 
 TEST(RemoteOverlay, WhatCouldCutTheDeviceOffOrNameAFileStaysLocal) {

@@ -28,6 +28,8 @@ TEST(StatusDocument, HasTheNamesThatScriptsRead) {
   document.identity.subject = "CN=gw-1";
   EXPECT_EQ(Json::parse(to_json(document))->at("identity")->keys(),
             (Keys{"subject", "not_after", "age", "renewal", "last_error", "renewals"}));
+  document.desired = R"({"state":"none"})";
+  EXPECT_EQ(Json::parse(to_json(document))->at("desired")->keys(), Keys{"state"});
   EXPECT_EQ(json.at("link")->keys(),
             (Keys{"configured", "url", "state", "state_for_seconds", "peer", "tls", "last_error",
                   "next_attempt_in_seconds", "connects", "failures", "bytes_sent", "bytes_received"}));

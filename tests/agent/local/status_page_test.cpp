@@ -79,6 +79,14 @@ TEST(StatusPage, ShowsWhatAPersonWantsToKnow) {
             "0.4 ms\n");
 }
 
+TEST(StatusPage, ShowsTheDesiredStateInOneLine) {
+  StatusDocument document = healthy();
+  document.desired = R"({"state":"confirmed","revision":"r1","desired_version":7})";
+  EXPECT_NE(status_page(to_json(document)).value().find("\ndesired   confirmed, r1\n"), std::string::npos);
+  document.desired = R"({"state":"put_back","cause":"the link\nis not up","asked_by":"job-a-1"})";
+  EXPECT_NE(status_page(to_json(document)).value().find("\ndesired   put_back, job-a-1: the link?is not up\n"), std::string::npos);
+}
+
 TEST(StatusPage, ShowsTheCertificateAndItsRenewal) {
   StatusDocument document = healthy();
   document.identity = {"CN=gw-1", *from_rfc3339("2027-02-03T04:05:06Z"), "renewal due", "idle", "", 0};
