@@ -14,7 +14,7 @@
 
 namespace fieldpost {
 
-Result<Json> ask_fleet(const Arguments& arguments, JsonWriter request) {
+Result<Json> ask_fleet(const Arguments& arguments, JsonWriter& request) {
   constexpr milliseconds kAnswerTime{20'000};
   std::string path = arguments.text("--socket", "");
   if (path.empty()) {
@@ -128,9 +128,9 @@ void add_list(JsonWriter& json, std::string_view key, std::span<const std::strin
 }
 
 /// Sends it, and gives what one member of the answer counts, in words.
-ExitCode order(const Arguments& arguments, std::string_view command, JsonWriter json, std::string_view counted, std::string_view words) {
+ExitCode order(const Arguments& arguments, std::string_view command, JsonWriter& json, std::string_view counted, std::string_view words) {
   json.end_object();
-  const auto answer = ask_fleet(arguments, std::move(json));
+  const auto answer = ask_fleet(arguments, json);
   if (!answer) return failed(command, answer.error());
   print(cell(answer->at(counted), false) + " " + std::string{words} + "\n");
   return ExitCode::ok;
@@ -142,7 +142,7 @@ ExitCode run_devices(const Arguments& arguments) {
   while (true) {
     JsonWriter json = request("devices");
     json.member("group", arguments.text("--group", "")).member("after", after).end_object();
-    const auto answer = ask_fleet(arguments, std::move(json));
+    const auto answer = ask_fleet(arguments, json);
     if (!answer) return failed("fleet devices", answer.error());
     const auto page = answer->at("rows") ? answer->at("rows")->elements() : std::vector<Json>{};
     if (page.empty()) break;
@@ -155,7 +155,7 @@ ExitCode run_devices(const Arguments& arguments) {
 ExitCode list(const Arguments& arguments, std::string_view what, std::string_view key, std::string_view names) {
   JsonWriter json = request(what);
   json.end_object();
-  const auto answer = ask_fleet(arguments, std::move(json));
+  const auto answer = ask_fleet(arguments, json);
   if (!answer) return failed("fleet " + std::string{what}, answer.error());
   return show_rows(arguments, key, answer->at("rows") ? answer->at("rows")->elements() : std::vector<Json>{}, names);
 }
@@ -169,7 +169,7 @@ ExitCode label(const Arguments& arguments, std::string_view what, std::string_vi
   JsonWriter json = request(what);
   json.member("name", arguments.words()[0]);
   add_list(json, "devices", std::span{arguments.words()}.subspan(1));
-  return order(arguments, "fleet " + std::string{what}, std::move(json), "changed", words);
+  return order(arguments, "fleet " + std::string{what}, json, "changed", words);
 }
 
 ExitCode run_group_add(const Arguments& arguments) { return label(arguments, "group add", "devices added"); }
@@ -253,7 +253,7 @@ ExitCode run_job_create(const Arguments& arguments) {
     return ExitCode::usage;
   }
   json.end_object();
-  const auto answer = ask_fleet(arguments, std::move(json));
+  const auto answer = ask_fleet(arguments, json);
   if (!answer) return failed(kName, answer.error());
   print("job " + cell(answer->at("job"), false) + " for " + cell(answer->at("devices"), false) + " devices\n");
   return ExitCode::ok;
@@ -262,7 +262,7 @@ ExitCode run_job_create(const Arguments& arguments) {
 ExitCode run_job_show(const Arguments& arguments) {
   JsonWriter json = request("job show");
   json.member("name", arguments.words()[0]).end_object();
-  const auto answer = ask_fleet(arguments, std::move(json));
+  const auto answer = ask_fleet(arguments, json);
   if (!answer) return failed("fleet job show", answer.error());
   if (arguments.text("--format", "text") == "json") {
     print(answer->text() + "\n");
@@ -284,13 +284,13 @@ ExitCode run_job_show(const Arguments& arguments) {
 ExitCode run_job_cancel(const Arguments& arguments) {
   JsonWriter json = request("job cancel");
   json.member("name", arguments.words()[0]).member("running", arguments.has("--running"));
-  return order(arguments, "fleet job cancel", std::move(json), "canceled", "devices will not do it");
+  return order(arguments, "fleet job cancel", json, "canceled", "devices will not do it");
 }
 
 ExitCode run_state_get(const Arguments& arguments) {
   JsonWriter json = request("state get");
   json.member("name", arguments.words()[0]).member("shadow", arguments.text("--shadow", "")).end_object();
-  const auto answer = ask_fleet(arguments, std::move(json));
+  const auto answer = ask_fleet(arguments, json);
   if (!answer) return failed("fleet state get", answer.error());
   print(answer->at("devices")->text() + "\n");
   return ExitCode::ok;
@@ -306,7 +306,7 @@ ExitCode run_state_set(const Arguments& arguments) {
   }
   JsonWriter json = request("state set");
   json.member("name", arguments.words()[0]).member("shadow", arguments.text("--shadow", "")).member("document", document);
-  return order(arguments, "fleet state set", std::move(json), "devices", "devices are to be so");
+  return order(arguments, "fleet state set", json, "devices", "devices are to be so");
 }
 
 #define FIELDPOST_EXIT_CODES "\nexit codes: 0 done; 1 failed (standard error says why); 2 wrong command line\n"

@@ -16,9 +16,9 @@ inline constexpr CommandOption kFleetSocketOption{"--socket", "PATH", "the serve
 /// Of the server that has this state directory.
 inline std::string fleet_socket(const std::string& state_directory) { return state_directory + "/fleet.sock"; }
 
-/// The server's answer to one request.
+/// The server's answer to one request, which is taken.
 /// Errors: as ask_control_socket, and OutOfRange with the server's own words
-Result<Json> ask_fleet(const Arguments& arguments, JsonWriter request);
+Result<Json> ask_fleet(const Arguments& arguments, JsonWriter& request);
 
 extern const Command kFleetServeCommand;
 extern const Command kFleetWatchCommand;

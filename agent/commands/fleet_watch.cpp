@@ -85,7 +85,7 @@ ExitCode run_watch(const Arguments& arguments) {
   while (true) {
     JsonWriter request;
     request.begin_object().member("do", "job show").member("name", arguments.words()[0]).end_object();
-    const auto job = ask_fleet(arguments, std::move(request));
+    const auto job = ask_fleet(arguments, request);
     // A server that is started anew is waited for; one that was never there is not.
     const bool answered = job || job.error().kind() == ErrorKind::OutOfRange;
     if (!job && (answered || !seen)) {

@@ -55,18 +55,18 @@ struct DeviceJobs::Request {
   }
 };
 
-void DeviceJobs::accept(const Request& request, JsonWriter json) {
+void DeviceJobs::accept(const Request& request, JsonWriter& json) {
   json.member("timestamp", request.now);
   if (const auto token = request.token()) json.member("clientToken", *token);
   json.end_object();
   say_(request.device, "jobs/" + request.place + "/accepted", std::move(json).take());
 }
 
-void DeviceJobs::reject(const Request& request, std::string_view code, std::string_view message, const std::string& job) {
+void DeviceJobs::reject(const Request& request, std::string_view code, std::string_view message, const std::string* job) {
   JsonWriter json;
   json.begin_object().member("code", code).member("message", message).member("timestamp", request.now);
   if (const auto token = request.token()) json.member("clientToken", *token);
-  if (!job.empty()) write_state(json, request.device, job);
+  if (job != nullptr) write_state(json, request.device, *job);
   json.end_object();
   say_(request.device, "jobs/" + request.place + "/rejected", std::move(json).take());
 }
@@ -154,7 +154,7 @@ void DeviceJobs::list(const Request& request) {
   json.begin_object();
   write_list(json, "inProgressJobs", request.device, "IN_PROGRESS");
   write_list(json, "queuedJobs", request.device, "QUEUED");
-  accept(request, std::move(json));
+  accept(request, json);
 }
 
 void DeviceJobs::start_next(const Request& request) {
@@ -173,7 +173,7 @@ void DeviceJobs::start_next(const Request& request) {
   JsonWriter json;
   json.begin_object();
   write_execution(json, request.device, job, true);
-  accept(request, std::move(json));
+  accept(request, json);
 }
 
 void DeviceJobs::move(const Request& request, const std::string& job, ExecutionState to, const std::string& details, std::int64_t step) {
@@ -206,13 +206,12 @@ void DeviceJobs::describe(const Request& request, const std::string& job) {
     }
     write_execution(json, request.device, job, member_flag(request.body, "includeJobDocument", true));
   }
-  accept(request, std::move(json));
+  accept(request, json);
 }
 
 void DeviceJobs::update(const Request& request, const std::string& job) {
   const Json& body = request.body;
-  const auto status = body.at("status") ? body.at("status")->string() : std::nullopt;
-  const auto to = status ? execution_state(*status) : std::nullopt;
+  const auto to = execution_state(member_text(body, "status"));
   if (!to) return reject(request, "InvalidRequest", "status is missing, or is not one of the states");
   const auto details = body.at("statusDetails");
   if (details) {
@@ -239,10 +238,10 @@ void DeviceJobs::update(const Request& request, const std::string& job) {
     version = rows.integer(1);
   }
   if (!from || !device_may_move(*from, *to)) {
-    return reject(request, "InvalidStateTransition", "the execution is " + std::string{to_string(from.value_or(ExecutionState::waiting))}, job);
+    return reject(request, "InvalidStateTransition", "the execution is " + std::string{to_string(from.value_or(ExecutionState::waiting))}, &job);
   }
   if (expected && *expected != version) {
-    return reject(request, "VersionMismatch", "the version is " + std::to_string(version) + ", not " + std::to_string(*expected), job);
+    return reject(request, "VersionMismatch", "the version is " + std::to_string(version) + ", not " + std::to_string(*expected), &job);
   }
   const std::string before = head(request.device);
   move(request, job, *to, details ? details->text() : "", step.value_or(0));
@@ -253,7 +252,7 @@ void DeviceJobs::update(const Request& request, const std::string& job) {
     auto rows = database_.ask("SELECT document AS [jobDocument{}] FROM job WHERE id = ?", {job});
     if (rows.next()) rows.write(json);
   }
-  accept(request, std::move(json));
+  accept(request, json);
   if (is_final(*to)) {
     list_changed(request.device, before, request.now);
   } else if (head(request.device) != before) {

@@ -55,8 +55,8 @@ class DeviceJobs {
   void update(const Request& request, const std::string& job);
   /// `step`: minutes of the step timer; 0 leaves it as it is, -1 ends it.
   void move(const Request& request, const std::string& job, ExecutionState to, const std::string& details, std::int64_t step);
-  void accept(const Request& request, JsonWriter json);
-  void reject(const Request& request, std::string_view code, std::string_view message, const std::string& job = {});
+  void accept(const Request& request, JsonWriter& json);
+  void reject(const Request& request, std::string_view code, std::string_view message, const std::string* job = nullptr);
   void write_execution(JsonWriter& json, const std::string& device, const std::string& job, bool with_document);
   void write_state(JsonWriter& json, const std::string& device, const std::string& job);
   void write_list(JsonWriter& json, const char* key, const std::string& device, std::string_view status);

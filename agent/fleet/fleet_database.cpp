@@ -28,9 +28,8 @@ constexpr const char* kSchema =
 }  // namespace
 
 void FleetDatabase::Value::bind(SqliteStatement& statement, int parameter) const {
-  if (kind_ == Kind::number) statement.bind(parameter, number_);
-  if (kind_ == Kind::text) statement.bind(parameter, text_);
-  if (kind_ == Kind::null) statement.bind_null(parameter);
+  if (text_ == nullptr) return statement.bind(parameter, number_);
+  statement.bind(parameter, std::string_view{text_, static_cast<std::size_t>(number_)});
 }
 
 bool FleetDatabase::Rows::next() {

@@ -28,8 +28,8 @@ FleetServer::FleetServer(EventLoop& loop, Log& log, Link& link, FleetDatabase& d
       database_{database},
       prefix_{std::move(prefix)},
       register_{database},
-      device_jobs_{database, [this](const std::string& device, const std::string& place, std::string payload) { say(device, place, std::move(payload)); }},
-      shadows_{database, [this](const std::string& device, const std::string& place, std::string payload) { say(device, place, std::move(payload)); }},
+      device_jobs_{database, sayer()},
+      shadows_{database, sayer()},
       jobs_{database, device_jobs_},
       desk_{register_, jobs_, shadows_} {
   for (const std::string_view filter : kFilters) {
@@ -71,13 +71,14 @@ void FleetServer::received(std::string_view topic, std::string_view payload) {
   if (!settling_) settling_ = loop_.after(nanoseconds{0}, [this] { static_cast<void>(settle()); });
 }
 
-void FleetServer::say(const std::string& device, const std::string& place, std::string payload) {
-  Link::Message message;
-  message.topic = prefix_ + "/" + device + "/" + place;
-  message.payload = std::move(payload);
-  message.content_type = "application/json";
-  message.urgency = Link::Urgency::urgent;
-  unsettled_.push_back(std::move(message));
+SayToDevice FleetServer::sayer() {
+  return [this](const std::string& device, const std::string& place, std::string payload) {
+    Link::Message& message = unsettled_.emplace_back();
+    message.topic = prefix_ + "/" + device + "/" + place;
+    message.payload = std::move(payload);
+    message.content_type = "application/json";
+    message.urgency = Link::Urgency::urgent;
+  };
 }
 
 Result<void> FleetServer::settle() {

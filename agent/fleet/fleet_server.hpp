@@ -34,7 +34,7 @@ class FleetServer {
 
  private:
   void received(std::string_view topic, std::string_view payload);
-  void say(const std::string& device, const std::string& place, std::string payload);
+  SayToDevice sayer();
   /// Makes durable what was done, then says what was to be said.
   Result<void> settle();
   void send();
