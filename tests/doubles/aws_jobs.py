@@ -122,6 +122,10 @@ class AwsJobs:
             self._tell_head()
         return execution
 
+    def between_messages(self):
+        """Nothing is heard while this is held."""
+        return self._lock
+
     def cancel(self, job, status="CANCELED"):
         with self._lock:
             self.find(job).move(status)
