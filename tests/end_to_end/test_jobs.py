@@ -14,6 +14,7 @@ import paho.mqtt.client as mqtt
 import pytest
 
 from tests.doubles.aws_jobs import AwsJobs
+from tests.doubles.aws_shadow import AwsShadow, Behind
 from tests.end_to_end.test_provision import DAY, Signer, asked, known, provision
 from tests.tools.child import wait_until
 from tests.tools.consumer import Consumer, mutual_tls
@@ -360,6 +361,30 @@ def test_a_configuration_is_applied_or_put_back_by_a_job(road, profile):
         assert service.wait("right", "SUCCEEDED", "FAILED", seconds=90).status == "SUCCEEDED"
         assert service.refusals == []
         device.agent.stop()
+
+
+@ONE_BASE
+def test_a_change_of_the_configuration_waits_for_the_job_that_runs(road, profile):
+    device = Device(road, profile)
+    go = device.counted.with_name("go")
+    handler(device.handlers, "wait.sh", f'#!/bin/sh\nwhile [ ! -e {go} ]; do sleep 0.1; done\necho "$FIELDPOST_JOB" >> {device.counted}\n')
+    device.agent.sections["cloud"] = {"desired_state": True, "confirm_within": "60s"}
+    device.agent.write_configuration()
+    shadow = AwsShadow("fieldpost/proof-1/shadow")
+
+    def change():
+        return shadow.reported.get("change", {}).get("state")
+    with device.service() as service, Behind(shadow, road.broker, road.authority) as behind, device.agent:
+        device.agent.wait_until_up()
+        service.create("long", {"operation": "wait.sh"})
+        wait_until(lambda: device.agent.status()["jobs"]["state"] == "working", 60, "the job")
+        behind.desire({"configuration": {"log": {"level": "debug"}}, "revision": "r1"})
+        wait_until(lambda: change() == "armed", 60, "the change")
+        time.sleep(2)  # in which it would begin anew
+        assert device.agent.status()["desired"] == {"state": "armed", "revision": "r1", "desired_version": shadow.reported["change"]["desired_version"]}
+        go.touch()
+        assert_once(device, service, "long")
+        wait_until(lambda: change() == "confirmed", 90, "the change's end")
 
 
 @ONE_BASE
