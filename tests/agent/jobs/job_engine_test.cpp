@@ -299,6 +299,19 @@ TEST_F(JobEngineTest, ARefusedWordInBetweenDoesNotDelayTheNextJob) {
   EXPECT_EQ(world.runs["two"], 1);
 }
 
+TEST_F(JobEngineTest, AWriteThatFailedInBetweenDoesNotDelayTheNextJob) {
+  world.boot();
+  world.cloud.add("one", kSlow);
+  world.go();
+  world.storage.broken = true;
+  WorldOperation::latest->work().finish(outcome(JobStatus::succeeded, "done"));
+  world.storage.broken = false;
+  world.cloud.jobs.push_back({{"two", 1, 1, JobStatus::queued, world.clock.utc().time, kQuick}});
+  world.go();
+  EXPECT_EQ(status("one"), JobStatus::succeeded);
+  EXPECT_EQ(world.runs["two"], 1);
+}
+
 TEST_F(JobEngineTest, ANoticeWhileAJobIsReportedIsNotForgotten) {
   world.boot();
   world.cloud.add("one", kSlow);
