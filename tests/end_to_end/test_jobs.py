@@ -99,6 +99,7 @@ def test_one_after_the_other(device):
             execution = assert_once(device, service, "second")
             service.create("third", COUNT)
             assert_once(device, service, "third")
+            wait_until(lambda: device.agent.status()["jobs"]["state"] == "idle", 60, "the last job closed")
             status = device.agent.status()["jobs"]
     assert [each[0] for each in execution.history] == ["IN_PROGRESS", "SUCCEEDED"]
     assert service.refusals == []
@@ -264,6 +265,7 @@ def test_cancelled_and_timed_out_jobs_are_stopped(road, profile):
         wait_until(lambda: device.runs("stopped") == 1, 60, "its end")
         service.create("two", COUNT)
         assert_once(device, service, "two")
+        wait_until(lambda: device.agent.status()["jobs"]["state"] == "idle", 60, "the second job closed")
         past = device.agent.status()["jobs"]["past"]
         assert [(each["job"], each["status"]) for each in past] == [("one", "CANCELED"), ("two", "SUCCEEDED")]
 
