@@ -24,7 +24,6 @@ import argparse
 import json
 import random
 import re
-import signal
 import sys
 import time
 from collections import Counter
@@ -32,10 +31,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.campaigns import cluster_nodes  # noqa: E402
+from tests.campaigns import cluster_nodes, processes  # noqa: E402
 from tests.tools import history as judge  # noqa: E402
 from tests.tools import schema  # noqa: E402
-from tests.tools.agent import Agent, find_binary, ramp_source  # noqa: E402
+from tests.tools.agent import Agent, ramp_source  # noqa: E402
 from tests.tools.certificates import CertificateAuthority  # noqa: E402
 from tests.tools.child import boot_seconds, wait_until  # noqa: E402
 from tests.tools.consumer import Consumer  # noqa: E402
@@ -56,13 +55,7 @@ def main():
     if reason:
         print(f"SKIPPED: {reason}")
         return 1
-    try:
-        binary = Path(arguments.binary) if arguments.binary else find_binary()
-    except FileNotFoundError as error:
-        sys.exit(f"cluster: {error}")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("cluster: ended by SIGTERM"))
-    seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
-    print(f"seed {seed} (repeat with --seed {seed}), {arguments.count} nodes killed, {arguments.agents} agents, {binary}", flush=True)
+    binary, seed = processes.begin_with_agent("cluster", arguments, f"{arguments.count} nodes killed, {arguments.agents} agents")
     with Scratch("cluster") as scratch:
         figures, violations = campaign(binary, scratch, arguments, random.Random(seed))
         for violation in violations[:20]:

@@ -10,7 +10,6 @@ succeeded or failed did run with that end, and who is counted as cancelled never
 import argparse
 import contextlib
 import random
-import signal
 import sys
 import threading
 import time
@@ -18,7 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.tools.agent import Agent, find_binary  # noqa: E402
+from tests.campaigns import processes  # noqa: E402
+from tests.tools.agent import Agent  # noqa: E402
 from tests.tools.broker import Broker  # noqa: E402
 from tests.tools.certificates import CertificateAuthority  # noqa: E402
 from tests.tools.child import wait_until  # noqa: E402
@@ -32,13 +32,7 @@ JOB_SECONDS_MAX = 600
 
 def main():
     arguments = parse_arguments()
-    try:
-        binary = Path(arguments.binary) if arguments.binary else find_binary()
-    except FileNotFoundError as error:
-        sys.exit(f"fleet: {error}")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("fleet: ended by SIGTERM"))
-    seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
-    print(f"seed {seed} (repeat with --seed {seed}), {arguments.agents} agents, {binary}", flush=True)
+    binary, seed = processes.begin_with_agent("fleet", arguments, f"{arguments.agents} agents")
     with Scratch("fleet") as scratch:
         passed = campaign(binary, scratch, arguments, random.Random(seed))
         if not passed:

@@ -22,10 +22,11 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from tests.campaigns import processes  # noqa: E402
 from tests.campaigns.clocks import collect  # noqa: E402
 from tests.tools import history as judge  # noqa: E402
 from tests.tools import shaped_link  # noqa: E402
-from tests.tools.agent import Agent, find_binary, ramp_source  # noqa: E402
+from tests.tools.agent import Agent, ramp_source  # noqa: E402
 from tests.tools.broker import Broker  # noqa: E402
 from tests.tools.certificates import CertificateAuthority  # noqa: E402
 from tests.tools.child import boot_seconds, wait_until  # noqa: E402
@@ -64,9 +65,7 @@ def main():
     if reason:
         print(f"SKIPPED: {reason}")
         return 1
-    seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
-    print(f"seed {seed} (repeat with --seed {seed}), {arguments.count} rounds", flush=True)
-    binary = Path(arguments.binary) if arguments.binary else find_binary()
+    binary, seed = processes.begin_with_agent("links", arguments, f"{arguments.count} rounds")
     with Scratch("links") as scratch:
         figures, violations = campaign(binary, scratch, arguments, random.Random(seed))
         for violation in violations[:20]:

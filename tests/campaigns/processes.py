@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the drivers of campaigns in C++ share: their arguments, a process a core, what these say while they are at work
-(program.hpp), and the sum of their figures."""
+"""What the drivers of campaigns share: how they begin; and those of campaigns in C++ their arguments, a process a core, what these
+say while they are at work (program.hpp), and the sum of their figures."""
 
 import argparse
 import os
 import queue
 import random
 import re
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from pathlib import Path
+
+from tests.tools.agent import find_binary
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRESS_SECONDS = 10
@@ -41,9 +44,25 @@ def begin(name, arguments, amount):
     """Says what is done; gives the seed."""
     if not os.access(arguments.program, os.X_OK):
         sys.exit(f"{name}: {arguments.program} is not there: run ./dev build release {name} (most are for 64-bit targets only)")
-    seed = arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
+    seed = seed_of(arguments)
     print(f"seed {seed} (repeat with --seed {seed} --jobs {arguments.jobs}), {amount}, {arguments.jobs} processes", flush=True)
     return seed
+
+
+def begin_with_agent(name, arguments, amount):
+    """The same for a campaign with the real agent: gives its binary and the seed. SIGTERM ends it in order."""
+    try:
+        binary = Path(arguments.binary) if arguments.binary else find_binary()
+    except FileNotFoundError as error:
+        sys.exit(f"{name}: {error}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(f"{name}: ended by SIGTERM"))
+    seed = seed_of(arguments)
+    print(f"seed {seed} (repeat with --seed {seed}), {amount}, {binary}", flush=True)
+    return binary, seed
+
+
+def seed_of(arguments):
+    return arguments.seed if arguments.seed is not None else random.SystemRandom().randrange(1 << 32)
 
 
 def run(arguments, options):
